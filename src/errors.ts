@@ -1,0 +1,33 @@
+/** Where an error belongs: shown to the user beside the message. */
+export interface HalpErrorFields {
+  readonly node?: string;
+  readonly opType?: string;
+  readonly file?: string;
+  /** Name of a tensor, variable, factor, option or group the message speaks of. */
+  readonly name?: string;
+  /** Process exit code: 1 failed, 2 wrong usage or input, 3 budget infeasible, 4 measured latency missed the budget. */
+  readonly exitCode?: number;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error class of halp. `code` is stable (`HALP_INFEASIBLE_BUDGET`) and may be relied on; the message says what
+ * was expected, what came, and what to do.
+ */
+export class HalpError extends Error {
+  readonly code: string;
+  readonly exitCode: number;
+  readonly node: string | undefined;
+  readonly opType: string | undefined;
+  readonly file: string | undefined;
+
+  constructor(code: string, message: string, fields: HalpErrorFields = {}) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = "HalpError";
+    this.code = code;
+    this.exitCode = fields.exitCode ?? 2;
+    this.node = fields.node;
+    this.opType = fields.opType;
+    this.file = fields.file;
+  }
+}
