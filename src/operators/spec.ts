@@ -1,0 +1,105 @@
+/**
+ * What halp knows of an operator. One folder per family; each operator has one {@link OperatorSpec}, put together in the
+ * family's `index.ts` from `shape.ts` (shapes, constant folding), `channels.ts` (coupling), `slice.ts` (rewriting) and
+ * `gradient.ts`. An aspect that is missing makes halp careful, never wrong: no `channels` freezes what passes through,
+ * no `gradient` ends the search for a gradient with a reason.
+ */
+
+import type { ValueType } from "../graph/analysis.js";
+import type { GraphBuilder } from "../graph/builder.js";
+import type { Node, Tensor } from "../graph/ir.js";
+
+export interface InferContext {
+  readonly node: Node;
+  /** Version of the node's domain. */
+  readonly opset: number;
+  /** Types of the inputs; undefined where the input is left out or unknown. */
+  readonly inputs: readonly (ValueType | undefined)[];
+  /** Values of the inputs that are known before the run (initialisers, Constant nodes, folded shape arithmetic). */
+  readonly constants: readonly (Tensor | undefined)[];
+}
+
+/** Types of the outputs, undefined where they cannot be told. @throws HalpError HALP_SHAPE where the inputs do not fit. */
+export type ShapeRule = (c: InferContext) => readonly (ValueType | undefined)[] | undefined;
+
+/** Values of the outputs where all are known: for shape arithmetic (integers, small tensors). Undefined: not folded. */
+export type EvaluateRule = (c: InferContext) => readonly Tensor[] | undefined;
+
+/**
+ * One id per position along an axis. Positions with the same id live and die together; ids are joined as coupling goes
+ * on. Null: the axis has a fixed extent (batch, space, or an axis of extent 1 that is broadcast).
+ */
+export type AxisLabels = Int32Array | null;
+
+export interface ChannelContext {
+  readonly node: Node;
+  readonly opset: number;
+  /** Type of a value; undefined where it is unknown. */
+  type(name: string): ValueType | undefined;
+  /** Known value: initialiser, Constant node or folded. */
+  constant(name: string): Tensor | undefined;
+  /** Labels of an axis of a value (activation or constant); axis may be negative. */
+  labels(name: string, axis: number): AxisLabels;
+  /** Sets the labels of an axis; where it has labels already, both are joined. Null freezes what was there. */
+  setLabels(name: string, axis: number, labels: AxisLabels): void;
+  /** New, independent labels for an axis whose positions are born here (the output channels of a convolution). */
+  fresh(count: number): Int32Array;
+  /** The two axes must keep the same positions. Null joins as frozen. Lengths must be equal. */
+  join(a: AxisLabels, b: AxisLabels): void;
+  /** Nothing of it may be removed; the reason is shown to the user. */
+  freeze(labels: AxisLabels, reason: string): void;
+}
+
+/** Joins labels of the inputs, gives labels to the outputs. Runs in topological order. */
+export type ChannelRule = (c: ChannelContext) => void;
+
+export interface SliceContext {
+  readonly node: Node;
+  readonly opset: number;
+  /** Type before the rewriting. */
+  type(name: string): ValueType | undefined;
+  constant(name: string): Tensor | undefined;
+  /** Old positions that stay along an axis, ascending; undefined where all stay. */
+  kept(name: string, axis: number): Int32Array | undefined;
+  /** Adds a constant and returns its name. */
+  addConstant(tensor: Tensor): string;
+  /** A name that no value has. */
+  freshName(hint: string): string;
+}
+
+/**
+ * The node(s) after channels are gone. Constants that carry labels are cut by the engine; a rule is needed only where
+ * attributes or shape inputs speak of the channels (Conv group, Reshape, Split, Slice, Pad, ...).
+ */
+export type SliceRule = (c: SliceContext) => Node | readonly Node[];
+
+export interface GradientContext {
+  readonly node: Node;
+  readonly opset: number;
+  readonly builder: GraphBuilder;
+  type(name: string): ValueType | undefined;
+  constant(name: string): Tensor | undefined;
+  /** Whether the gradient of input i is asked for. */
+  wants(input: number): boolean;
+  /** Gradient of output i, or undefined where nothing depends on it. */
+  outputGradient(output: number): string | undefined;
+}
+
+/**
+ * Emits standard ONNX nodes through `builder` and returns the name of the gradient of each wanted input (same shape as
+ * the input), undefined for the others.
+ */
+export type GradientRule = (c: GradientContext) => readonly (string | undefined)[];
+
+export interface OperatorSpec {
+  readonly opType: string;
+  /** "" unless said otherwise. */
+  readonly domain?: string;
+  readonly infer: ShapeRule;
+  readonly evaluate?: EvaluateRule;
+  readonly channels?: ChannelRule;
+  readonly slice?: SliceRule;
+  readonly gradient?: GradientRule;
+  /** Applies one function to each element (with broadcasting): constants per channel stay constants per channel. */
+  readonly pointwise?: boolean;
+}
