@@ -1,0 +1,97 @@
+/** What `halp prune` is asked and what it answers. */
+import type { HalpError } from "../errors.js";
+
+/** Fraction of the dense latency, or nanoseconds. */
+export type Budget = { readonly kind: "ratio"; readonly ratio: number } | { readonly kind: "ns"; readonly ns: number };
+
+export type Criterion = "taylor" | "l1" | "l2" | "bn-scale" | "random";
+
+export interface DataOptions {
+  readonly path: string;
+  /** "auto" detects from what lies at the path. */
+  readonly kind?: string;
+  /** How many samples are used. Default 1,000. */
+  readonly limit?: number;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly labels?: string;
+}
+
+/** One line of progress: `done` of `total` in a phase; total 0 where it is not known. */
+export interface Progress {
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  readonly note?: string;
+}
+
+export interface RunControls {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (p: Progress) => void;
+  readonly onWarning?: (message: string) => void;
+  /** Milliseconds; injected so that runs can be replayed. */
+  readonly clock?: () => number;
+  /** Default 0. The same seed gives the same plan. */
+  readonly seed?: number;
+}
+
+export interface PruneOptions extends RunControls {
+  readonly model: string;
+  readonly budget: Budget;
+  readonly output: string;
+  readonly runFolder: string;
+  /** Dims of inputs with dynamic dimensions, by name. */
+  readonly inputs?: Readonly<Record<string, readonly number[]>>;
+  readonly batch?: number;
+  readonly threads?: number;
+  readonly data?: DataOptions;
+  readonly criterion?: Criterion;
+  /** Steps of the budget schedule; default 1. */
+  readonly steps?: number;
+  /** Names (of nodes, initialisers or groups) that stay whole; `*` matches any run of characters. */
+  readonly freeze?: readonly string[];
+  /** Rounds of measuring and solving again when the budget is missed; default 3. */
+  readonly rounds?: number;
+  /** Relative tolerance above the budget that still counts as met; default 0.03. */
+  readonly tolerance?: number;
+  /** A latency table measured before, here or elsewhere. */
+  readonly table?: string;
+  /** Where measured latencies are kept between runs. */
+  readonly cacheDir?: string;
+}
+
+export interface GroupReport {
+  readonly name: string;
+  readonly dense: number;
+  readonly kept: number;
+  readonly frozen?: string;
+}
+
+/** `halp.result/1`. Ratios are fractions of the dense latency. */
+export interface PruneResult {
+  readonly format: "halp.result/1";
+  readonly budgetRatio: number;
+  readonly predictedRatio: number;
+  readonly measuredRatio: number;
+  readonly latencyNs: { readonly dense: number; readonly pruned: number };
+  /** Interquartile range of the paired ratios. */
+  readonly spread: number;
+  readonly parameters: { readonly dense: number; readonly pruned: number };
+  readonly accuracy: { readonly dense: number; readonly pruned: number } | null;
+  /** Largest difference between the pruned network and the original with the same channels masked, relative to the outputs' scale. */
+  readonly maskedError: number;
+  /** How far the outputs are from the original's: relative root mean square error per output. */
+  readonly outputError: number;
+  readonly importanceKept: number;
+  readonly steps: number;
+  readonly rounds: number;
+  readonly groups: readonly GroupReport[];
+  readonly output: string;
+  readonly warnings: readonly string[];
+}
+
+/** The budget was missed (exit code 4): the best network so far is written all the same. */
+export interface MissedBudget {
+  readonly error: HalpError;
+  readonly result: PruneResult;
+}
