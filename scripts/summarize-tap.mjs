@@ -1,24 +1,79 @@
-// Reads a TAP stream, prints what failed and ends with the line 'N passed, N failed' (and ', N skipped').
+// Reads a TAP stream (tap's `tap` reporter), prints what failed and ends with the line 'N passed, N failed[, N skipped]'.
+// Arguments: the TAP file, the file with stderr, the exit code of the run. Exits 1 when anything failed, or when there was nothing at all to count.
+//
+// Assertions are counted, and a test that holds assertions is not counted besides. But a test or a file that failed while
+// none of its assertions did (a crash, an exit code, a plan that was not met) counts as one failure.
 import { existsSync, readFileSync } from "node:fs";
 
-const [tapFile, errFile] = process.argv.slice(2);
-const lines = readFileSync(tapFile, "utf8").split("\n");
-let passed = 0;
-let failed = 0;
-let skipped = 0;
-lines.forEach((line, i) => {
-  const m = /^(\s*)(not )?ok\b(.*)$/.exec(line);
-  if (!m) return;
-  // A line that closes a subtest counts its children, not itself.
-  if (/\{\s*$/.test(line)) return;
-  const before = lines[i - 1] ?? "";
-  if (/^\s*1\.\.\d+/.test(before) && before.search(/\S/) > m[1].length) return;
-  if (/# (skip|todo)/i.test(m[3])) skipped++;
-  else if (m[2]) {
-    failed++;
-    console.log(lines.slice(i, i + 25).join("\n"));
-  } else passed++;
-});
-if (failed > 0 && errFile && existsSync(errFile)) console.log(readFileSync(errFile, "utf8").slice(-4000));
-console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
-process.exit(failed > 0 || passed === 0 ? 1 : 0);
+const [tapFile, errFile, exitCode = "0"] = process.argv.slice(2);
+
+/** @returns {{ passed: number, failed: string[], skipped: string[] }} */
+function summarize(text) {
+  const lines = text.split("\n");
+  const failed = [];
+  const skipped = [];
+  let passed = 0;
+  // One entry for each depth of nesting: what has been met there since the last test of the depth above ended.
+  const levels = [];
+  const path = [];
+  let yamlIndent = -1;
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i];
+    const indent = line.search(/\S/);
+    if (yamlIndent >= 0) {
+      if (indent === yamlIndent && line.trim() === "...") yamlIndent = -1;
+      continue;
+    }
+    if (indent < 0) continue;
+    if (line.trim() === "---" && indent % 4 === 2) {
+      yamlIndent = indent;
+      continue;
+    }
+    if (/^\s*Bail out!/.test(line)) failed.push({ where: line.trim(), at: i });
+    const depth = Math.floor(indent / 4);
+    const subtest = /^\s*# Subtest: (.*)$/.exec(line);
+    if (subtest) {
+      path.length = depth;
+      path[depth] = subtest[1];
+      levels.length = depth + 1;
+      levels[depth + 1] = { failures: 0 };
+      continue;
+    }
+    const point = /^\s*(not )?ok\b(?: \d+)?(?: - )?(.*)$/.exec(line);
+    if (!point || indent % 4 !== 0) continue;
+    const children = levels[depth + 1];
+    levels.length = depth + 1;
+    levels[depth] ??= { failures: 0 };
+    const name = point[2].replace(/ # time=.*$/, "");
+    const failures = children?.failures ?? 0;
+    if (/ # (skip|todo)\b/i.test(point[2])) skipped.push([...path.slice(0, depth), name].join(" > "));
+    else if (point[1] && failures === 0) {
+      failed.push({ where: [...path.slice(0, depth), name].join(" > "), at: i });
+      levels[depth].failures++;
+    } else if (children) levels[depth].failures += failures;
+    else passed++;
+  }
+  const describe = ({ where, at }) => {
+    const indent = lines[at].search(/\S/);
+    const details = [];
+    for (let i = at + 1; i < lines.length && details.length < 40; i++) {
+      const own = lines[i].search(/\S/);
+      if (own >= 0 && own <= indent) break;
+      details.push(lines[i].slice(indent));
+    }
+    return `FAILED ${where}\n${details.join("\n").trimEnd()}`;
+  };
+  return { passed, failed: failed.map(describe), skipped };
+}
+
+const text = tapFile && existsSync(tapFile) ? readFileSync(tapFile, "utf8") : "";
+const { passed, failed, skipped } = summarize(text);
+const finished = /^# time=/m.test(text);
+if (!finished)
+  failed.push(`FAILED the run: the TAP stream ${text === "" ? "is empty" : "ends too early"}\n${text.slice(-2000)}`);
+if (exitCode !== "0" && failed.length === 0) failed.push(`FAILED the run: it ended with exit code ${exitCode}`);
+for (const each of failed) console.log(each);
+for (const each of skipped) console.log(`skipped ${each}`);
+if (failed.length > 0 && errFile && existsSync(errFile)) console.log(readFileSync(errFile, "utf8").slice(-4000));
+console.log(`${passed} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`);
+process.exitCode = failed.length > 0 || passed === 0 ? 1 : 0;
