@@ -1,0 +1,72 @@
+import { HalpError } from "../errors.js";
+import type { Batch, BatchOptions, Dataset } from "./dataset.js";
+import { createRandom, permutation } from "./random.js";
+
+/** Samples that can be read in any order: what most readers are. `batchSource` makes a Dataset of it. */
+export interface SampleSource {
+  readonly name: string;
+  readonly size: number;
+  readonly sampleDims: readonly number[];
+  readonly classes?: number;
+  readonly classNames?: readonly string[];
+  readonly labelled: boolean;
+  /** Called once for each pass over the data; what it opens, `close` closes. */
+  open(): Promise<SampleReader>;
+}
+
+export interface SampleReader {
+  /** Writes the normalised values of sample `index` from `offset` on and returns its label, or -1 where there is none. */
+  readInto(index: number, out: Float32Array, offset: number): Promise<number> | number;
+  close?(): Promise<void>;
+}
+
+/** @throws HalpError HALP_DATA_OPTION */
+export function checkBatchOptions({ batchSize, limit }: BatchOptions): void {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new HalpError("HALP_DATA_OPTION", `A batch has at least one sample; got a batch size of ${batchSize}.`);
+  }
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
+    throw new HalpError("HALP_DATA_OPTION", `The number of samples is an integer of at least 1; got ${limit}.`);
+  }
+}
+
+/** Batches over a source with random access. Memory: one batch, plus what the source itself holds. */
+export function batchSource(source: SampleSource): Dataset {
+  const { name, size, sampleDims, labelled } = source;
+  const sampleSize = sampleDims.reduce((a, b) => a * b, 1);
+
+  async function* batches(options: BatchOptions): AsyncGenerator<Batch> {
+    checkBatchOptions(options);
+    const { batchSize, limit = size, shuffleSeed, dropLast = false, signal } = options;
+    const total = Math.min(limit, size);
+    const order = shuffleSeed === undefined ? undefined : permutation(size, createRandom(shuffleSeed));
+    signal?.throwIfAborted();
+    const reader = await source.open();
+    try {
+      for (let start = 0; start < total; start += batchSize) {
+        signal?.throwIfAborted();
+        const count = Math.min(batchSize, total - start);
+        if (count < batchSize && dropLast) return;
+        const images = new Float32Array(count * sampleSize);
+        const pending: (Promise<number> | number)[] = [];
+        for (let i = 0; i < count; i++) {
+          pending.push(reader.readInto(order?.[start + i] ?? start + i, images, i * sampleSize));
+        }
+        const labels = await Promise.all(pending);
+        const dims = [count, ...sampleDims];
+        yield labelled ? { images, dims, labels: Int32Array.from(labels) } : { images, dims };
+      }
+    } finally {
+      await reader.close?.();
+    }
+  }
+  return {
+    name,
+    size,
+    sampleDims,
+    labelled,
+    ...(source.classes === undefined ? {} : { classes: source.classes }),
+    ...(source.classNames === undefined ? {} : { classNames: source.classNames }),
+    batches,
+  };
+}
