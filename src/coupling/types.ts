@@ -20,8 +20,6 @@ export interface CouplingGroup {
   readonly consumers: readonly Node[];
   /** Why it may not be pruned; undefined where it may. */
   readonly frozen?: string;
-  /** Whether all channels may go: then the branch that they carry vanishes and the network still connects. */
-  readonly mayVanish: boolean;
 }
 
 /** Which channel lies where. */

@@ -44,6 +44,10 @@ export interface ChannelContext {
   setLabels(name: string, axis: number, labels: AxisLabels): void;
   /** New, independent labels for an axis whose positions are born here (the output channels of a convolution). */
   fresh(count: number): Int32Array;
+  /** The channels with these labels are born at this node: it weighs them, and their importance is taken at its output. */
+  produces(labels: AxisLabels): void;
+  /** This node sums over the channels with these labels. */
+  consumes(labels: AxisLabels): void;
   /** The two axes must keep the same positions. Null joins as frozen. Lengths must be equal. */
   join(a: AxisLabels, b: AxisLabels): void;
   /** Nothing of it may be removed; the reason is shown to the user. */
@@ -100,6 +104,8 @@ export interface OperatorSpec {
   readonly channels?: ChannelRule;
   readonly slice?: SliceRule;
   readonly gradient?: GradientRule;
+  /** Hands its first input on unchanged, so that a constant stays the same constant under another name (Identity). */
+  readonly passesConstant?: boolean;
   /** Applies one function to each element (with broadcasting): constants per channel stay constants per channel. */
   readonly pointwise?: boolean;
 }

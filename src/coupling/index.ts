@@ -1,0 +1,59 @@
+import { HalpError } from "../errors.js";
+import type { AnalyzedGraph } from "../graph/analysis.js";
+import type { OperatorSpec } from "../operators/spec.js";
+import { type Labelled, labelGraph } from "./engine.js";
+import { formGroups } from "./groups.js";
+import type { Coupling } from "./types.js";
+
+export { describe } from "./engine.js";
+export type { Coupling, CouplingGroup, Plan } from "./types.js";
+
+export interface CouplingOptions {
+  /** Names of nodes, initialisers or values that stay whole; `*` matches any run of characters. */
+  readonly freeze?: readonly string[];
+}
+
+/**
+ * Finds the coupling groups of a graph.
+ * @throws HalpError HALP_FREEZE_NAME where a name to freeze matches nothing.
+ */
+export function analyzeCoupling(
+  analyzed: AnalyzedGraph,
+  findOperator: (opType: string, domain: string) => OperatorSpec | undefined,
+  options: CouplingOptions = {},
+): Coupling {
+  const labelled = labelGraph(analyzed, findOperator);
+  for (const pattern of options.freeze ?? []) freezeNamed(analyzed, labelled, pattern);
+  return formGroups(analyzed, labelled);
+}
+
+function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: string): void {
+  const matches = matcher(pattern);
+  const reason = `asked for by --freeze ${pattern}`;
+  let found = false;
+  const freeze = (labels: Int32Array | null | undefined) => {
+    for (const l of labels ?? []) if (l >= 0) labelled.classes.freeze(l, reason);
+  };
+  for (const node of analyzed.graph.nodes)
+    if (matches(node.name) || node.outputs.some(matches)) {
+      found = true;
+      for (const output of node.outputs) labelled.axes.get(output)?.forEach(freeze);
+    }
+  for (const tensor of analyzed.graph.initializers)
+    if (matches(tensor.name)) {
+      found = true;
+      labelled.axes.get(tensor.name)?.forEach(freeze);
+    }
+  if (!found)
+    throw new HalpError(
+      "HALP_FREEZE_NAME",
+      `--freeze ${pattern} matches no node, value or initialiser of the model. \`halp inspect MODEL\` lists the names.`,
+      { name: pattern },
+    );
+}
+
+function matcher(pattern: string): (name: string) => boolean {
+  const source = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const regexp = new RegExp(`^${source.join(".*")}$`);
+  return (name) => name !== "" && regexp.test(name);
+}

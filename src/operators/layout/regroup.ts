@@ -1,0 +1,126 @@
+import type { AxisLabels, ChannelContext } from "../spec.js";
+
+/** Axes of the old and the new shape that hold the same elements: `dims` of both multiply to the same. */
+interface Segment {
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+}
+
+/** Splits two shapes of equal size into the smallest runs of axes with equal products. */
+export function segments(before: readonly number[], after: readonly number[]): Segment[] {
+  const made: Segment[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < before.length || j < after.length) {
+    const from: number[] = [];
+    const to: number[] = [];
+    let p = 1;
+    let q = 1;
+    if (i < before.length) {
+      p = before[i] as number;
+      from.push(i++);
+    }
+    if (j < after.length) {
+      q = after[j] as number;
+      to.push(j++);
+    }
+    while (p !== q) {
+      if (p < q && i < before.length) {
+        p *= before[i] as number;
+        from.push(i++);
+      } else if (j < after.length) {
+        q *= after[j] as number;
+        to.push(j++);
+      } else if (i < before.length) {
+        p *= before[i] as number;
+        from.push(i++);
+      } else break;
+    }
+    made.push({ from, to });
+  }
+  return made;
+}
+
+/**
+ * Labels through a change of shape that keeps the elements in order (Reshape, Flatten, Squeeze, Unsqueeze).
+ *
+ * Axes that merge: the long axis repeats the labels of the axis that had them. An axis that splits: removal must stay
+ * rectangular, so one of the new axes takes the labels, and what shares a place on it is joined; taken is the axis that
+ * needs no joining, else the one that leaves most channels (of equals, the first).
+ */
+export function regroup(c: ChannelContext, input: string, output: string): void {
+  const before = c.type(input)?.dims ?? [];
+  const after = c.type(output)?.dims ?? [];
+  for (const segment of segments(before, after)) {
+    const labelled = segment.from.filter((axis) => c.labels(input, axis));
+    if (labelled.length === 0) continue;
+    if (labelled.length > 1) {
+      for (const axis of labelled) c.freeze(c.labels(input, axis), "is merged with another axis that has channels too");
+      continue;
+    }
+    const axis = labelled[0] as number;
+    const flat = flatten(before, segment.from, axis, c.labels(input, axis) as Int32Array);
+    const target = chooseAxis(after, segment.to, flat);
+    if (target === undefined) {
+      c.freeze(flat, "loses its axis in a change of shape");
+      continue;
+    }
+    c.setLabels(output, target, place(c, after, segment.to, target, flat));
+  }
+}
+
+/** Label of each element of the segment, row-major. */
+function flatten(dims: readonly number[], axes: readonly number[], axis: number, labels: Int32Array): Int32Array {
+  const extents = axes.map((a) => dims[a] as number);
+  const inner = extents.slice(axes.indexOf(axis) + 1).reduce((n, d) => n * d, 1);
+  const total = extents.reduce((n, d) => n * d, 1);
+  return Int32Array.from({ length: total }, (_, i) => labels[Math.floor(i / inner) % labels.length] as number);
+}
+
+function indexAlong(dims: readonly number[], axes: readonly number[], target: number): (flat: number) => number {
+  const inner = axes.slice(axes.indexOf(target) + 1).reduce((n, a) => n * (dims[a] as number), 1);
+  const extent = dims[target] as number;
+  return (flat) => Math.floor(flat / inner) % extent;
+}
+
+/** The axis along which fewest labels have to be joined. */
+function chooseAxis(dims: readonly number[], axes: readonly number[], flat: Int32Array): number | undefined {
+  let best: number | undefined;
+  let bestScore = -1;
+  for (const target of axes) {
+    const extent = dims[target] as number;
+    if (extent === 1 && axes.some((a) => dims[a] !== 1)) continue;
+    const at = indexAlong(dims, axes, target);
+    const first = new Int32Array(extent).fill(-2);
+    let free = true;
+    for (let i = 0; i < flat.length; i++) {
+      const k = at(i);
+      if (first[k] === -2) first[k] = flat[i] as number;
+      else if (first[k] !== flat[i]) free = false;
+    }
+    const score = free ? Number.MAX_SAFE_INTEGER : extent;
+    if (score > bestScore) {
+      best = target;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+function place(
+  c: ChannelContext,
+  dims: readonly number[],
+  axes: readonly number[],
+  target: number,
+  flat: Int32Array,
+): AxisLabels {
+  const at = indexAlong(dims, axes, target);
+  const labels = new Int32Array(dims[target] as number).fill(-2);
+  for (let i = 0; i < flat.length; i++) {
+    const k = at(i);
+    const label = flat[i] as number;
+    if (labels[k] === -2) labels[k] = label;
+    else if (labels[k] !== label) c.join(labels.slice(k, k + 1), Int32Array.of(label));
+  }
+  return labels;
+}
