@@ -1,0 +1,2 @@
+export { buildProblem, countsOf, type PruneVariable, planOf, rankVariables } from "./build.js";
+export { groupOptions, type OptionGrid } from "./options.js";
