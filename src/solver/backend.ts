@@ -1,0 +1,17 @@
+import type { Outcome, Watch } from "./limits.js";
+import type { Model } from "./model.js";
+
+/** Which backends exist and what each is good for is told in docs/solver.md. */
+export type BackendName = "js";
+
+/** A way to solve problems; all of them pass one test suite. */
+export interface Backend {
+  readonly name: BackendName;
+  /** Does all work that does not depend on the budget. */
+  prepare(model: Model): BackendProblem;
+}
+
+/** A prepared problem; `budget` and the outcome are in grid numbers. */
+export interface BackendProblem {
+  solve(budget: number, limits: Watch): Outcome;
+}

@@ -1,0 +1,22 @@
+export type { BackendName } from "./backend.js";
+export type { Limits } from "./limits.js";
+export { parseProblem } from "./parse-problem.js";
+export {
+  createSolver,
+  type PreparedProblem,
+  type SolveOptions,
+  type Solver,
+  type SolverOptions,
+  solve,
+} from "./solver.js";
+export type {
+  Factor,
+  PairFactor,
+  Problem,
+  Quantum,
+  Solution,
+  SolutionStatus,
+  UnaryFactor,
+  Variable,
+} from "./types.js";
+export { scoreChoice, type Verification, verify } from "./verify.js";

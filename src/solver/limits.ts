@@ -1,0 +1,39 @@
+/** When to stop before the proof is done. All are optional; what is not given does not limit. */
+export interface Limits {
+  /** Wall-clock limit in milliseconds, looked at between stages of the search. */
+  readonly timeLimitMs?: number | undefined;
+  /** Search states (partial choices kept) in total. The same limit gives the same answer on every machine. */
+  readonly maxStates?: number | undefined;
+  /** Stop once (upperBound - value) / |value| is proven to be at most this. 0 to 1. */
+  readonly gap?: number | undefined;
+}
+
+/** What a search over classes or a factor graph came to, in grid numbers. */
+export interface Outcome {
+  readonly status: "optimal" | "feasible" | "infeasible" | "unknown";
+  /** The option of each variable; with `infeasible`, the lightest choice; null if there is none. */
+  readonly choice: Int32Array | null;
+  readonly value: number;
+  readonly weight: number;
+  readonly upperBound: number;
+  /** Search states kept in total. */
+  readonly states: number;
+}
+
+/** Limits as the searches use them. */
+export interface Watch {
+  readonly maxStates: number;
+  readonly gap: number;
+  /** Whether the time is up. */
+  expired(): boolean;
+}
+
+/** Starts the clock. `clock` gives milliseconds from any origin. */
+export function watch(limits: Limits, clock: () => number): Watch {
+  const end = limits.timeLimitMs === undefined ? Number.POSITIVE_INFINITY : clock() + limits.timeLimitMs;
+  return {
+    maxStates: limits.maxStates ?? 50_000_000,
+    gap: limits.gap ?? 0,
+    expired: () => end !== Number.POSITIVE_INFINITY && clock() >= end,
+  };
+}

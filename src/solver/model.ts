@@ -1,0 +1,113 @@
+import { chooseScale, largestMagnitude, toGrid } from "./quantise.js";
+import type { Problem } from "./types.js";
+
+/** The summed tables of two variables a < b, row-major over a's options, on the grid. NaN weight: forbidden pair. */
+export interface PairTable {
+  readonly a: number;
+  readonly b: number;
+  readonly weight: Float64Array;
+  readonly value: Float64Array | null;
+}
+
+/**
+ * A problem as numbers: factors over the same variables summed, every entry an integer on the grid. Weight is the latency,
+ * NaN where forbidden.
+ */
+export interface Model {
+  readonly names: readonly string[];
+  readonly values: readonly Float64Array[];
+  readonly weights: readonly Float64Array[];
+  readonly pairs: readonly PairTable[];
+  /** Grid numbers per unit of value and of latency; the quanta are their inverses. */
+  readonly valueScale: number;
+  readonly weightScale: number;
+  /** No total value (latency) of any choice is larger in magnitude, in grid numbers. */
+  readonly valueTotal: number;
+  readonly weightTotal: number;
+  /** The number of rounded latencies in a sum. */
+  readonly terms: number;
+}
+
+function flatten(table: readonly (number | null)[] | readonly (readonly (number | null)[])[]): Float64Array {
+  const rows = Array.isArray(table[0]) ? (table as readonly (readonly (number | null)[])[]) : undefined;
+  if (rows === undefined)
+    return Float64Array.from(table as readonly (number | null)[], (x) => (x === null ? Number.NaN : x));
+  const columns = rows[0]!.length;
+  const flat = new Float64Array(rows.length * columns);
+  for (let i = 0; i < rows.length; i++)
+    for (let j = 0; j < columns; j++) {
+      const x = rows[i]![j]!;
+      flat[i * columns + j] = x === null ? Number.NaN : x;
+    }
+  return flat;
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+function transpose(table: Float64Array, rows: number, columns: number): Float64Array {
+  const out = new Float64Array(table.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = table[i * columns + j]!;
+  return out;
+}
+
+function addInto(sum: Float64Array, table: Float64Array, scale: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += toGrid(table[i]!, scale);
+}
+
+/** Turns a checked problem into numbers on a grid. */
+export function buildModel(problem: Problem): Model {
+  const index = new Map(problem.variables.map((v, i) => [v.name, i]));
+  const ownValues = problem.variables.map((v) => Float64Array.from(v.values));
+  const factors = problem.factors.map((f) => ({
+    over: f.variables.map((name) => index.get(name)!),
+    latency: flatten(f.latency),
+    value: f.value === undefined ? null : flatten(f.value),
+  }));
+  const valueTables = [...ownValues, ...factors.flatMap((f) => (f.value === null ? [] : [f.value]))];
+  const latencyTables = factors.map((f) => f.latency);
+  const valueSum = sumOf(valueTables.map(largestMagnitude));
+  const latencySum = sumOf(latencyTables.map(largestMagnitude));
+  const valueScale = chooseScale(valueTables, valueSum);
+  const weightScale = chooseScale(latencyTables, latencySum);
+
+  const values = ownValues.map((v) => v.map((x) => toGrid(x, valueScale)));
+  const weights = ownValues.map((v) => new Float64Array(v.length));
+  const pairs = new Map<string, { a: number; b: number; weight: Float64Array; value: Float64Array | null }>();
+  for (const factor of factors) {
+    const [first, second] = factor.over as [number, number?];
+    if (second === undefined) {
+      addInto(weights[first]!, factor.latency, weightScale);
+      if (factor.value !== null) addInto(values[first]!, factor.value, valueScale);
+      continue;
+    }
+    const a = Math.min(first, second);
+    const b = Math.max(first, second);
+    const rows = values[first]!.length;
+    const columns = values[second]!.length;
+    const turn = (table: Float64Array): Float64Array => (a === first ? table : transpose(table, rows, columns));
+    const key = `${a} ${b}`;
+    let pair = pairs.get(key);
+    if (pair === undefined) {
+      pair = { a, b, weight: new Float64Array(rows * columns), value: null };
+      pairs.set(key, pair);
+    }
+    addInto(pair.weight, turn(factor.latency), weightScale);
+    if (factor.value !== null) {
+      pair.value ??= new Float64Array(rows * columns);
+      addInto(pair.value, turn(factor.value), valueScale);
+    }
+  }
+  return {
+    names: problem.variables.map((v) => v.name),
+    values,
+    weights,
+    pairs: [...pairs.values()],
+    valueScale,
+    weightScale,
+    valueTotal: valueSum * valueScale + valueTables.length,
+    weightTotal: latencySum * weightScale + latencyTables.length,
+    terms: latencyTables.length,
+  };
+}

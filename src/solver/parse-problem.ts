@@ -1,0 +1,200 @@
+import { HalpError } from "../errors.js";
+import type { Factor, Problem, Variable } from "./types.js";
+
+/** More options or table entries than this in one problem are refused: they would not fit the solver's memory. */
+export const maxEntries = 4_000_000;
+
+type Json = Record<string, unknown>;
+
+function fail(code: string, message: string, name?: string): never {
+  throw new HalpError(code, message, name === undefined ? {} : { name });
+}
+
+/** A short rendering of whatever came, for messages. */
+function show(x: unknown): string {
+  if (x === undefined) return "nothing";
+  if (typeof x === "number" || x === null) return String(x);
+  if (Array.isArray(x)) return `an array of ${x.length}`;
+  if (typeof x === "object") return "an object";
+  const text = JSON.stringify(x) ?? String(x);
+  return text.length > 40 ? `${text.slice(0, 37)}..."` : text;
+}
+
+function isObject(x: unknown): x is Json {
+  return typeof x === "object" && x !== null && !Array.isArray(x);
+}
+
+function finite(x: unknown): x is number {
+  return typeof x === "number" && Number.isFinite(x);
+}
+
+function parseVariable(x: unknown, i: number, seen: ReadonlyMap<string, number>): Variable {
+  if (!isObject(x))
+    fail("HALP_PROBLEM_VARIABLE", `variables[${i}] must be an object with name and values, not ${show(x)}`);
+  const { name, values } = x;
+  if (typeof name !== "string" || name === "")
+    fail("HALP_PROBLEM_VARIABLE", `variables[${i}].name must be a string that is not empty, not ${show(name)}`);
+  if (seen.has(name))
+    fail(
+      "HALP_PROBLEM_DUPLICATE",
+      `variables[${i}] has the name "${name}" of variables[${seen.get(name)}]; names must differ`,
+      name,
+    );
+  if (!Array.isArray(values))
+    fail("HALP_PROBLEM_VARIABLE", `variable "${name}": values must be an array of numbers, not ${show(values)}`, name);
+  if (values.length === 0)
+    fail("HALP_PROBLEM_EMPTY", `variable "${name}" has no options; values needs at least one number`, name);
+  for (let k = 0; k < values.length; k++)
+    if (!finite(values[k]))
+      fail(
+        "HALP_PROBLEM_NUMBER",
+        `variable "${name}": values[${k}] must be a finite number, not ${show(values[k])}`,
+        name,
+      );
+  return { name, values: values as number[] };
+}
+
+/** Checks one row of a table: its length, and that each entry is a finite number (or null where that is allowed). */
+function checkRow(row: unknown, length: number, where: string, variable: string, nullable: boolean): void {
+  if (!Array.isArray(row))
+    fail("HALP_PROBLEM_FACTOR", `${where} must be an array of ${length} entries, not ${show(row)}`, variable);
+  if (row.length !== length)
+    fail(
+      "HALP_PROBLEM_RAGGED",
+      `${where} has ${row.length} entries, but variable "${variable}" has ${length} options`,
+      variable,
+    );
+  for (let k = 0; k < length; k++)
+    if (!finite(row[k]) && !(nullable && row[k] === null))
+      fail(
+        "HALP_PROBLEM_NUMBER",
+        `${where}[${k}] must be a finite number${nullable ? " or null (forbidden)" : ""}, not ${show(row[k])}`,
+        variable,
+      );
+}
+
+function checkTable(table: unknown, over: readonly Variable[], where: string, nullable: boolean): void {
+  const first = over[0]!;
+  const second = over[1];
+  if (second === undefined) {
+    checkRow(table, first.values.length, where, first.name, nullable);
+    return;
+  }
+  if (!Array.isArray(table))
+    fail(
+      "HALP_PROBLEM_FACTOR",
+      `${where} must be an array of ${first.values.length} rows, not ${show(table)}`,
+      first.name,
+    );
+  if (table.length !== first.values.length)
+    fail(
+      "HALP_PROBLEM_RAGGED",
+      `${where} has ${table.length} rows, but variable "${first.name}" has ${first.values.length} options`,
+      first.name,
+    );
+  for (let i = 0; i < table.length; i++)
+    checkRow(table[i], second.values.length, `${where}[${i}]`, second.name, nullable);
+}
+
+function parseFactor(
+  x: unknown,
+  i: number,
+  index: ReadonlyMap<string, number>,
+  variables: readonly Variable[],
+): Factor {
+  const where = `factors[${i}]`;
+  if (!isObject(x))
+    fail("HALP_PROBLEM_FACTOR", `${where} must be an object with variables and latency, not ${show(x)}`);
+  const names = x.variables;
+  if (!Array.isArray(names) || names.length < 1 || names.length > 2)
+    fail("HALP_PROBLEM_FACTOR", `${where}.variables must name one or two variables, not ${show(names)}`);
+  const over = names.map((name: unknown, k) => {
+    if (typeof name !== "string")
+      fail("HALP_PROBLEM_FACTOR", `${where}.variables[${k}] must be a name, not ${show(name)}`);
+    const at = index.get(name);
+    if (at === undefined)
+      fail("HALP_PROBLEM_UNKNOWN", `${where}.variables[${k}]: there is no variable "${name}"`, name);
+    return variables[at]!;
+  });
+  if (over.length === 2 && over[0] === over[1])
+    fail(
+      "HALP_PROBLEM_FACTOR",
+      `${where} names "${over[0]!.name}" twice; two-variable factors need two variables`,
+      over[0]!.name,
+    );
+  checkTable(x.latency, over, `${where}.latency`, true);
+  if (x.value !== undefined) checkTable(x.value, over, `${where}.value`, false);
+  return x as unknown as Factor;
+}
+
+/** Counts entries before anything is read, so that a huge problem is refused at once. */
+function checkSize(variables: readonly unknown[], factors: readonly unknown[]): void {
+  let entries = 0;
+  const length = (x: unknown): number => (Array.isArray(x) ? x.length : 0);
+  for (const v of variables) entries += isObject(v) ? length(v.values) : 0;
+  for (const f of factors) {
+    const table = isObject(f) ? f.latency : undefined;
+    entries += length(table) * Math.max(1, Array.isArray(table) ? length(table[0]) : 0);
+  }
+  if (entries > maxEntries)
+    fail(
+      "HALP_PROBLEM_TOO_LARGE",
+      `the problem has ${entries} options and table entries; at most ${maxEntries} can be solved`,
+    );
+}
+
+/**
+ * Checks a budget.
+ * @throws HalpError HALP_BUDGET
+ */
+export function checkBudget(budget: unknown): number {
+  if (!finite(budget))
+    fail(
+      "HALP_BUDGET",
+      `the budget must be a finite number, not ${show(budget)}; give one to solve() or in the problem's "budget"`,
+    );
+  return budget;
+}
+
+/**
+ * Checks a problem in the form `halp.problem/1`, given as JSON text or as the object it holds. Properties the format does
+ * not know are left alone. The tables are not copied.
+ * @throws HalpError HALP_PROBLEM_JSON, _FORMAT, _VARIABLE, _DUPLICATE, _EMPTY, _FACTOR, _UNKNOWN, _RAGGED, _NUMBER, _TOO_LARGE,
+ * and HALP_BUDGET; each message names the variable, the factor and the entry.
+ */
+export function parseProblem(json: unknown): Problem {
+  let x = json;
+  if (typeof x === "string") {
+    try {
+      x = JSON.parse(x);
+    } catch (cause) {
+      throw new HalpError("HALP_PROBLEM_JSON", `the problem is not valid JSON: ${(cause as Error).message}`, { cause });
+    }
+  }
+  if (!isObject(x))
+    fail("HALP_PROBLEM_FORMAT", `a problem must be an object of format "halp.problem/1", not ${show(x)}`);
+  if (x.format !== "halp.problem/1")
+    fail("HALP_PROBLEM_FORMAT", `the problem's format must be "halp.problem/1", not ${show(x.format)}`);
+  if (x.unit !== undefined && typeof x.unit !== "string")
+    fail("HALP_PROBLEM_FORMAT", `the problem's unit must be a string such as "ns", not ${show(x.unit)}`);
+  if (x.budget !== undefined && x.budget !== null) checkBudget(x.budget);
+  if (!Array.isArray(x.variables))
+    fail("HALP_PROBLEM_FORMAT", `the problem's variables must be an array, not ${show(x.variables)}`);
+  if (!Array.isArray(x.factors))
+    fail("HALP_PROBLEM_FORMAT", `the problem's factors must be an array, not ${show(x.factors)}`);
+  checkSize(x.variables, x.factors);
+  const index = new Map<string, number>();
+  const variables = x.variables.map((v, i) => {
+    const variable = parseVariable(v, i, index);
+    index.set(variable.name, i);
+    return variable;
+  });
+  const factors = x.factors.map((f, i) => parseFactor(f, i, index, variables));
+  return {
+    format: "halp.problem/1",
+    ...(x.unit === undefined ? {} : { unit: x.unit as string }),
+    ...(x.budget === undefined || x.budget === null ? {} : { budget: x.budget as number }),
+    variables,
+    factors,
+  };
+}

@@ -1,0 +1,98 @@
+import { HalpError } from "../errors.js";
+import type { Problem, Solution } from "./types.js";
+
+/** A choice scored again from the problem's own tables. */
+export interface Verification {
+  readonly value: number;
+  readonly latency: number;
+}
+
+function scaleOf(problem: Problem, which: "latency" | "value"): number {
+  let total = 0;
+  const largest = (x: unknown): number =>
+    Array.isArray(x) ? x.reduce((m: number, y) => Math.max(m, largest(y)), 0) : Math.abs((x as number | null) ?? 0);
+  for (const factor of problem.factors) total += largest(factor[which] ?? 0);
+  if (which === "value") for (const variable of problem.variables) total += largest(variable.values);
+  return total;
+}
+
+/**
+ * Scores a choice straight from the problem: no code shared with any solver.
+ * @throws HalpError HALP_VERIFY_CHOICE if an option is missing, out of range or forbidden
+ */
+export function scoreChoice(problem: Problem, choice: Readonly<Record<string, number>>): Verification {
+  const options = new Map<string, number>();
+  let value = 0;
+  for (const { name, values } of problem.variables) {
+    const option = Object.hasOwn(choice, name) ? choice[name] : undefined;
+    if (option === undefined || !Number.isInteger(option) || option < 0 || option >= values.length)
+      throw new HalpError(
+        "HALP_VERIFY_CHOICE",
+        `the choice for variable "${name}" must be an option from 0 to ${values.length - 1}, not ${String(option)}`,
+        { name, exitCode: 1 },
+      );
+    options.set(name, option);
+    value += values[option]!;
+  }
+  let latency = 0;
+  problem.factors.forEach((factor, at) => {
+    const [first, second] = factor.variables.map((name) => options.get(name)!);
+    const pick = (table: readonly unknown[]): unknown =>
+      second === undefined ? table[first!] : (table[first!] as readonly unknown[])[second];
+    const entry = pick(factor.latency);
+    if (typeof entry !== "number")
+      throw new HalpError(
+        "HALP_VERIFY_CHOICE",
+        `the choice takes a forbidden entry: factors[${at}] over ${factor.variables.join(" and ")} at ${first}${second === undefined ? "" : `, ${second}`}`,
+        { name: factor.variables[0], exitCode: 1 },
+      );
+    latency += entry;
+    if (factor.value !== undefined) value += pick(factor.value) as number;
+  });
+  return { value, latency };
+}
+
+/**
+ * Checks a solution against its problem by independent code: every option legal, value and latency as stated, latency
+ * within the budget, bound and gap consistent. It does not prove optimality.
+ * @param budget the budget the solution was made for; default the problem's own
+ * @returns the choice's score
+ * @throws HalpError HALP_VERIFY_CHOICE, HALP_VERIFY_VALUE, HALP_VERIFY_LATENCY, HALP_VERIFY_BUDGET, HALP_VERIFY_BOUND
+ */
+export function verify(problem: Problem, solution: Solution, budget = problem.budget): Verification {
+  if (Object.keys(solution.choice).length === 0 && (solution.status === "unknown" || solution.smallestLatency === null))
+    return { value: 0, latency: 0 };
+  const score = scoreChoice(problem, solution.choice);
+  const terms = problem.factors.length + problem.variables.length;
+  // What rounding to the quantum and summing doubles may come to.
+  const slack = (which: "value" | "latency"): number =>
+    terms * solution.quantum[which] + terms * 2 ** -52 * scaleOf(problem, which);
+  const fail = (code: string, message: string): never => {
+    throw new HalpError(code, message, { exitCode: 1 });
+  };
+  if (!(Math.abs(score.value - solution.value) <= slack("value")))
+    fail("HALP_VERIFY_VALUE", `the solution states value ${solution.value}, but its choice is worth ${score.value}`);
+  if (!(Math.abs(score.latency - solution.latency) <= slack("latency")))
+    fail(
+      "HALP_VERIFY_LATENCY",
+      `the solution states latency ${solution.latency}, but its choice takes ${score.latency}`,
+    );
+  if (solution.status === "infeasible") {
+    if (budget !== undefined && score.latency <= budget - slack("latency"))
+      fail(
+        "HALP_VERIFY_BUDGET",
+        `the solution says infeasible, but its choice takes ${score.latency}, within ${budget}`,
+      );
+    return score;
+  }
+  if (budget !== undefined && !(score.latency <= budget + slack("latency")))
+    fail("HALP_VERIFY_BUDGET", `the choice takes ${score.latency}, more than the budget of ${budget}`);
+  if (!(solution.upperBound >= solution.value - slack("value")) || !(solution.gap >= 0))
+    fail("HALP_VERIFY_BOUND", `the upper bound ${solution.upperBound} is below the value ${solution.value}`);
+  if (solution.status === "optimal" && !(solution.upperBound - solution.value <= slack("value")))
+    fail(
+      "HALP_VERIFY_BOUND",
+      `an optimal value must meet its upper bound, but ${solution.value} is below ${solution.upperBound}`,
+    );
+  return score;
+}
