@@ -26,7 +26,8 @@ const sources = readdirSync(join(root, "assembly"), { recursive: true })
 sources.push(join(root, "asconfig.json"));
 if (!existsSync(generated) || statSync(generated).mtimeMs < newest(sources)) {
   mkdirSync(join(root, "build/wasm"), { recursive: true });
-  for (const target of ["simd", "scalar"]) run("assemblyscript", "asc", ["--config", "asconfig.json", "--target", target]);
+  for (const target of ["simd", "scalar"])
+    run("assemblyscript", "asc", ["--config", "asconfig.json", "--target", target]);
   const encode = (target) => readFileSync(join(root, `build/wasm/solver.${target}.wasm`)).toString("base64");
   writeFileSync(
     generated,

@@ -39,7 +39,8 @@ export function importsOf(file: string): Import[] {
     else if (
       ts.isNewExpression(node) &&
       node.expression.getText() === "URL" &&
-      node.arguments?.[1]?.getText() === "import.meta.url"
+      node.arguments?.[1]?.getText() === "import.meta.url" &&
+      node.arguments[0]?.getText().includes(".js")
     )
       add(node.arguments[0]);
     ts.forEachChild(node, visit);

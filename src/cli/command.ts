@@ -1,0 +1,76 @@
+/** What a command is: its words for the user, its options, and what it does. */
+import { type Command, Option } from "commander";
+import type { CliIo } from "./io.js";
+import { commonOptions, makeOption, type OptionName, type OptionValues } from "./options.js";
+import { makeProgress, type ProgressReporter } from "./progress.js";
+import { makeStyles, type Styles } from "./style.js";
+
+export interface CommandContext {
+  readonly io: CliIo;
+  readonly progress: ProgressReporter;
+  /** For stdout. */
+  readonly styles: Styles;
+  /** Width for what goes to stdout. */
+  readonly width: number;
+  readonly signal: AbortSignal;
+  readonly warn: (message: string) => void;
+  /** The result: the document with --json, else the text. */
+  readonly print: (document: object, text: () => string) => void;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** As commander writes them: "<MODEL>", "[PROBLEM]". */
+  readonly args: readonly (readonly [spec: string, description: string])[];
+  readonly summary: string;
+  readonly options: readonly OptionName[];
+  readonly required?: readonly OptionName[];
+  readonly examples: readonly string[];
+  /** Returns the exit code. Loads the rooms it needs only when called, so that `halp --help` starts at once. */
+  readonly run: (args: readonly string[], options: OptionValues, context: CommandContext) => Promise<number>;
+}
+
+/** Width of what is written where there is no terminal to fit. */
+export const plainWidth = 120;
+
+/** @param onExit receives the exit code of the command. */
+export function addCommand(program: Command, spec: CommandSpec, io: CliIo, onExit: (code: number) => void): void {
+  const command = program.command(spec.name).description(spec.summary);
+  for (const [arg, description] of spec.args) command.argument(arg, description);
+  for (const name of [...spec.options, ...commonOptions]) {
+    const option = makeOption(name);
+    if (spec.required?.includes(name)) option.makeOptionMandatory();
+    command.addOption(option);
+  }
+  command.addOption(new Option("--no-color", "no colours"));
+  command.addHelpText("after", `\nExamples:\n${spec.examples.map((e) => `  $ ${e}`).join("\n")}`);
+  command.action(async (...received: unknown[]) => {
+    const args = received.slice(0, spec.args.length).map((a) => (typeof a === "string" ? a : ""));
+    const options = optionValues(spec, received[spec.args.length] as Readonly<Record<string, unknown>>);
+    onExit(await spec.run(args, options, makeContext(io, options)));
+  });
+}
+
+/** From commander's names (after the flag) to those of the table: a flag may mean different things in two commands. */
+function optionValues(spec: CommandSpec, given: Readonly<Record<string, unknown>>): OptionValues {
+  const entries = [...spec.options, ...commonOptions].map((name) => [name, given[makeOption(name).attributeName()]]);
+  return { ...Object.fromEntries(entries), color: given.color };
+}
+
+function makeContext(io: CliIo, options: OptionValues): CommandContext {
+  const progress = makeProgress(io, { quiet: options.quiet === true });
+  const styles = makeStyles(io.color.stdout && options.color !== false);
+  const errorStyles = makeStyles(io.color.stderr && options.color !== false);
+  return {
+    io,
+    progress,
+    styles,
+    width: io.columns ?? plainWidth,
+    signal: io.signal,
+    warn: (message) => progress.say(`${errorStyles.yellow("warning")} ${message}`),
+    print: (document, text) => {
+      progress.end();
+      io.stdout(`${options.json === true ? JSON.stringify(document) : text()}\n`);
+    },
+  };
+}

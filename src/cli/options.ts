@@ -1,0 +1,138 @@
+/** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
+import { Option } from "commander";
+import type { Budget, Criterion } from "../pipeline/types.js";
+import { parseBudget, parseInput, parseInteger, parseNumbers, parseTime } from "./values.js";
+
+/** What the options hold after parsing; absent where not given. */
+export interface OptionValues {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  /** commander's spelling of --no-color. */
+  readonly color?: boolean;
+  readonly input?: Readonly<Record<string, readonly number[]>>;
+  readonly batch?: number;
+  readonly threads?: number;
+  readonly seed?: number;
+  readonly budget?: Budget;
+  readonly budgets?: readonly number[];
+  readonly data?: string;
+  readonly dataKind?: string;
+  readonly split?: "train" | "test";
+  readonly labels?: string;
+  readonly limit?: number;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly criterion?: Criterion;
+  readonly steps?: number;
+  readonly rounds?: number;
+  readonly freeze?: readonly string[];
+  readonly output?: string;
+  readonly run?: string;
+  readonly table?: string;
+  readonly cache?: string;
+  readonly against?: string;
+  readonly repeats?: number;
+  readonly frontier?: boolean;
+  readonly backend?: string;
+  readonly verify?: boolean;
+  readonly timeLimit?: number;
+  readonly all?: boolean;
+}
+
+export type OptionName = Exclude<keyof OptionValues, "color">;
+
+const integer = parseInteger;
+
+const table: Readonly<Record<OptionName, () => Option>> = {
+  json: () => new Option("--json", "print the result as one JSON document"),
+  quiet: () => new Option("--quiet", "no progress on stderr"),
+  verbose: () => new Option("--verbose", "print stacks of errors"),
+  input: () =>
+    new Option(
+      "--input <NAME=SHAPE>",
+      "shape of an input with dynamic dimensions, such as x=1x3x320x320; may be repeated",
+    ).argParser((text: string, previous: Readonly<Record<string, readonly number[]>> = {}) => {
+      const [name, dims] = parseInput(text);
+      return { ...previous, [name]: dims };
+    }),
+  batch: () =>
+    new Option("--batch <N>", "batch size, where the model leaves it open (default: 1)").argParser(
+      integer("--batch", 1, 65536),
+    ),
+  threads: () =>
+    new Option("--threads <N>", "threads that the network runs on (default: 1)").argParser(
+      integer("--threads", 1, 1024),
+    ),
+  seed: () =>
+    new Option("--seed <N>", "seed of all random choices (default: 0)").argParser(integer("--seed", 0, 2 ** 32 - 1)),
+  budget: () => new Option("--budget <BUDGET>", "latency to reach: 55%, 0.55, 3.2ms or 800us").argParser(parseBudget),
+  budgets: () =>
+    new Option(
+      "--budget <LIST>",
+      "budgets in the problem's unit, split by commas (default: the problem's own)",
+    ).argParser(parseNumbers("--budget")),
+  data: () =>
+    new Option("--data <PATH>", "data: image folder, CIFAR-10, MNIST/IDX, .npy, .npz, or a JavaScript module"),
+  dataKind: () =>
+    new Option("--data-kind <KIND>", "what lies at --data, where it is not to be detected").choices([
+      "images",
+      "cifar10",
+      "cifar10-png",
+      "idx",
+      "npy",
+      "npz",
+      "module",
+    ]),
+  split: () => new Option("--split <PART>", "part of the data, where it has two").choices(["train", "test"]),
+  labels: () => new Option("--labels <PATH>", "labels in a file of their own: .npy, IDX, .json or .txt"),
+  limit: () => new Option("--limit <N>", "use at most N samples").argParser(integer("--limit", 1)),
+  mean: () =>
+    new Option("--mean <LIST>", "mean of each channel, on the scale of 0 to 1: 0.485,0.456,0.406").argParser(
+      parseNumbers("--mean"),
+    ),
+  std: () =>
+    new Option("--std <LIST>", "standard deviation of each channel: 0.229,0.224,0.225").argParser(
+      parseNumbers("--std"),
+    ),
+  criterion: () =>
+    new Option("--criterion <NAME>", "importance of a channel (default: taylor)").choices([
+      "taylor",
+      "l1",
+      "l2",
+      "bn-scale",
+      "random",
+    ]),
+  steps: () =>
+    new Option("--steps <N>", "steps from the dense latency to the budget (default: 1)").argParser(
+      integer("--steps", 1, 1000),
+    ),
+  rounds: () =>
+    new Option("--rounds <N>", "times to correct the prediction when the budget is missed (default: 3)").argParser(
+      integer("--rounds", 0, 100),
+    ),
+  freeze: () =>
+    new Option(
+      "--freeze <NAME>",
+      "layer, tensor or group that stays whole; * matches anything; may be repeated",
+    ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+  output: () => new Option("-o, --output <FILE>", "where the result is written"),
+  run: () => new Option("--run <DIR>", "folder for what the run leaves behind"),
+  table: () => new Option("--table <FILE>", "latency table to use instead of measuring"),
+  cache: () => new Option("--cache <DIR>", "folder where measured latencies are kept between runs"),
+  against: () => new Option("--against <MODEL>", "another model to compare with, in the same run"),
+  repeats: () => new Option("--repeats <N>", "timed runs of each model").argParser(integer("--repeats", 3, 1_000_000)),
+  frontier: () => new Option("--frontier", "every best (latency, value) pair instead of one solution"),
+  backend: () => new Option("--backend <NAME>", "solver to use"),
+  verify: () => new Option("--verify", "check each solution by independent code"),
+  timeLimit: () =>
+    new Option("--time-limit <TIME>", "stop proving after this time: 500ms, 2s").argParser(parseTime("--time-limit")),
+  all: () => new Option("--all", "list everything"),
+};
+
+/** Options that every command has. */
+export const commonOptions: readonly OptionName[] = ["json", "quiet", "verbose"];
+
+export function makeOption(name: OptionName): Option {
+  return table[name]();
+}

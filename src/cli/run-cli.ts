@@ -1,0 +1,60 @@
+/** From the words on the command line to an exit code. */
+import { Command, CommanderError } from "commander";
+import { addCommand, plainWidth } from "./command.js";
+import { doctorCommand } from "./commands/doctor.js";
+import { pruneCommand } from "./commands/prune.js";
+import { solveCommand } from "./commands/solve.js";
+import type { CliIo } from "./io.js";
+import { renderError } from "./render-error.js";
+import { makeStyles } from "./style.js";
+import { halpVersion } from "./version.js";
+
+const commands = [pruneCommand, solveCommand, doctorCommand];
+
+/**
+ * @param args without the two of the node process.
+ * @returns 0 done, 1 failed, 2 wrong usage or input, 3 budget infeasible, 4 measured latency missed the budget, 130 interrupted.
+ */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  let exitCode = 0;
+  const program = new Command("halp")
+    .description("Prunes an ONNX convolutional network to a latency budget, measured on this device.")
+    .version(halpVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .showHelpAfterError("(halp COMMAND --help tells what a command takes)")
+    .configureOutput({
+      writeOut: io.stdout,
+      writeErr: io.stderr,
+      getOutHelpWidth: () => io.columns ?? plainWidth,
+      getErrHelpWidth: () => io.columns ?? plainWidth,
+      getOutHasColors: () => io.color.stdout,
+      getErrHasColors: () => io.color.stderr,
+    })
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 2 wrong usage or input, 3 budget infeasible, 4 measured latency missed the budget.",
+    );
+  for (const spec of commands) {
+    addCommand(program, spec, io, (code) => {
+      exitCode = code;
+    });
+  }
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // commander has already written its message; help and version end with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (io.bars) io.stderr("\r\u001b[2K");
+    const rendered = renderError(error, {
+      verbose: args.includes("--verbose"),
+      width: io.columns ?? plainWidth,
+      styles: makeStyles(io.color.stderr && !args.includes("--no-color")),
+      aborted: io.signal.aborted,
+    });
+    io.stderr(`${rendered.text}\n`);
+    return rendered.exitCode;
+  }
+}

@@ -1,0 +1,102 @@
+/** Accuracy of a classifier over labelled data. */
+import type { Dataset } from "../data/dataset.js";
+import { HalpError } from "../errors.js";
+import { floatsOf, type RuntimeTensor, type Session } from "../runtime/index.js";
+import { datasetFeeds, type FeedOptions } from "./feeds.js";
+
+export interface EvaluateOptions extends FeedOptions {
+  readonly session: Session;
+  readonly dataset: Dataset;
+  /** Output with one score for each class; default the model's first. */
+  readonly output?: string;
+  readonly onProgress?: (progress: { readonly phase: string; readonly done: number; readonly total: number }) => void;
+}
+
+/** `halp.evaluation/1` */
+export interface Evaluation {
+  readonly format: "halp.evaluation/1";
+  /** Fraction of samples whose label has the highest score. */
+  readonly top1: number;
+  /** Fraction of samples whose label is among the five highest scores; 1 where there are at most five classes. */
+  readonly top5: number;
+  readonly samples: number;
+  readonly classes: number;
+  /** Samples with a NaN among their scores; they count as wrong. */
+  readonly notFinite: number;
+}
+
+/**
+ * Runs every sample once and compares with its label. Among equal scores the first class wins, as in ArgMax.
+ * @throws HalpError HALP_EVALUATE_LABELS where the data has none, HALP_EVALUATE_OUTPUT where the output holds no score for
+ *   each class, HALP_LABEL_RANGE, and what the data and the runtime throw
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const { session, dataset, onProgress } = options;
+  const output = options.output ?? session.outputNames[0] ?? "";
+  if (!dataset.labelled)
+    throw new HalpError(
+      "HALP_EVALUATE_LABELS",
+      `Accuracy needs labels, and ${dataset.name} has none. Give them with --labels, or compare with another model by --against.`,
+    );
+  const total = Math.min(options.limit ?? Number.POSITIVE_INFINITY, dataset.size ?? Number.POSITIVE_INFINITY);
+  let samples = 0;
+  let classes = 0;
+  let notFinite = 0;
+  let inFirst = 0;
+  let inFive = 0;
+  for await (const { feeds, count, labels } of datasetFeeds(session, dataset, options)) {
+    const scores = classScores(session.run(feeds, [output])[output], output);
+    classes = scores.classes;
+    for (let i = 0; i < count; i++) {
+      const label = labels?.[i] ?? -1;
+      if (label < 0 || label >= classes)
+        throw new HalpError(
+          "HALP_LABEL_RANGE",
+          `Sample ${samples + i} of ${dataset.name} has the label ${label}; output "${output}" tells ${classes} classes apart, 0 to ${classes - 1}.`,
+          { name: output },
+        );
+      const rank = rankOf(scores.data.subarray(i * classes, (i + 1) * classes), label);
+      if (rank === undefined) notFinite++;
+      else {
+        if (rank < 1) inFirst++;
+        if (rank < 5) inFive++;
+      }
+    }
+    samples += count;
+    onProgress?.({ phase: "evaluating", done: samples, total: Number.isFinite(total) ? total : 0 });
+  }
+  if (samples === 0) throw new HalpError("HALP_DATA_EMPTY", `${dataset.name} holds no samples.`);
+  return {
+    format: "halp.evaluation/1",
+    top1: inFirst / samples,
+    top5: inFive / samples,
+    samples,
+    classes,
+    notFinite,
+  };
+}
+
+/** Number of classes that come before the label; undefined where a score is NaN. */
+export function rankOf(scores: Float32Array, label: number): number | undefined {
+  const own = scores[label] ?? Number.NaN;
+  let rank = 0;
+  for (let c = 0; c < scores.length; c++) {
+    const score = scores[c]!;
+    if (Number.isNaN(score)) return undefined;
+    if (score > own || (score === own && c < label)) rank++;
+  }
+  return rank;
+}
+
+/** [N, C], or [N, C, 1, ...]. */
+function classScores(tensor: RuntimeTensor | undefined, name: string): { data: Float32Array; classes: number } {
+  const dims = tensor?.dims ?? [];
+  if (!tensor || dims.length < 2 || (dims[1] ?? 0) < 2 || dims.slice(2).some((d) => d !== 1))
+    throw new HalpError(
+      "HALP_EVALUATE_OUTPUT",
+      `Output "${name}" has the shape ${dims.join("x")}; a classifier's is [samples, classes]. For other networks compare ` +
+        "the outputs with those of another model (--against).",
+      { name },
+    );
+  return { data: floatsOf(tensor), classes: dims[1]! };
+}

@@ -1,0 +1,3 @@
+export { type Comparison, compareOutputs, type OutputDifference } from "./compare-outputs.js";
+export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
+export { datasetFeeds, type Fed, type FeedOptions } from "./feeds.js";
