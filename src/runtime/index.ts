@@ -1,7 +1,19 @@
+export { type Child, type ChildOptions, type Handlers, serveParent, spawnChild } from "./child.js";
 export { runtimeVersion } from "./load.js";
+export {
+  type InputDims,
+  type MeasureOptions,
+  type ModelTimings,
+  measureModels,
+  measurePair,
+  type PairTimings,
+} from "./measure-models.js";
+export { randomTensor, uniform } from "./random-data.js";
+export { lowerMean, quantileOf, type Samples, summarize } from "./samples.js";
 export {
   createSession,
   type Feeds,
+  modelBytes,
   type Outputs,
   type Session,
   type SessionOptions,

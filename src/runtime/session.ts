@@ -52,7 +52,7 @@ export interface Session extends Disposable, AsyncDisposable {
  */
 export function createSession(model: Model | Uint8Array, options: SessionOptions = {}): Session {
   const runtime = loadRuntime();
-  const bytes = model instanceof Uint8Array ? model : encodeModel(withInlineData(model));
+  const bytes = modelBytes(model);
   const native = new runtime.Session();
   try {
     native.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, nativeOptions(options));
@@ -120,6 +120,11 @@ export function createSession(model: Model | Uint8Array, options: SessionOptions
     },
   };
   return session;
+}
+
+/** The model as one ONNX file, whatever form it has; external data are put into it. */
+export function modelBytes(model: Model | Uint8Array): Uint8Array {
+  return model instanceof Uint8Array ? model : encodeModel(withInlineData(model));
 }
 
 function nativeOptions(options: SessionOptions): object {
