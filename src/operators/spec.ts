@@ -67,6 +67,11 @@ export interface SliceContext {
   kept(name: string, axis: number): Int32Array | undefined;
   /** Adds a constant and returns its name. */
   addConstant(tensor: Tensor): string;
+  /**
+   * Name of a vector of integers that equals `name` but for the given entries. A constant is made anew; what is computed
+   * at run time keeps being computed, and only the given entries are overwritten.
+   */
+  replaceEntries(name: string, entries: ReadonlyMap<number, number>): string;
   /** A name that no value has. */
   freshName(hint: string): string;
 }

@@ -1,0 +1,138 @@
+/** Masked equals removed: a rewritten network is run against its original with the removed channels forced to zero. */
+import type { Coupling, Plan } from "../coupling/types.js";
+import { HalpError } from "../errors.js";
+import type { AnalyzedGraph } from "../graph/analysis.js";
+import type { Model, ValueInfo } from "../graph/ir.js";
+import { dataTypeCode, sizeOf } from "../graph/tensors.js";
+import { createSession, type Feeds, floatTensor, isRuntimeType, zeroTensor } from "../runtime/index.js";
+import type { RewriteResult } from "./apply.js";
+import { difference } from "./compare.js";
+import { buildMasked } from "./masked.js";
+
+export interface VerifyOptions {
+  /** Default 0. */
+  readonly seed?: number;
+  /** Random inputs tried. Default 1. */
+  readonly samples?: number;
+  /** Largest difference taken for rounding, relative to the largest magnitude in the output. Default 1e-4. */
+  readonly tolerance?: number;
+}
+
+export interface VerifyResult {
+  /** Largest difference over all outputs and samples, relative to the largest magnitude in the output. */
+  readonly maxError: number;
+  /** Mean difference, relative to the same; of the output and sample where it is largest. */
+  readonly meanError: number;
+}
+
+/**
+ * Runs both networks, unoptimised, on the same random inputs (normal, one for each unit) under the analysed dims.
+ * @throws HalpError HALP_MASKED_MISMATCH where an output differs by more than rounding; names the first tensor that does.
+ */
+export function verifyRewrite(
+  analyzed: AnalyzedGraph,
+  coupling: Coupling,
+  plan: Plan,
+  rewritten: RewriteResult,
+  options: VerifyOptions = {},
+): VerifyResult {
+  const tolerance = options.tolerance ?? 1e-4;
+  const masked = buildMasked(analyzed, coupling, plan);
+  using reference = createSession(masked, { optimization: "disabled" });
+  using pruned = createSession(rewritten.model, { optimization: "disabled" });
+  const random = randomNormal(options.seed ?? 0);
+  let maxError = 0;
+  let meanError = 0;
+  for (let sample = 0; sample < (options.samples ?? 1); sample++) {
+    const feeds = randomFeeds(analyzed, random);
+    const expected = reference.run(feeds);
+    const came = pruned.run(feeds);
+    for (const { name } of analyzed.graph.outputs) {
+      const [a, b] = [expected[name], came[name]];
+      if (!a || !b) continue;
+      const d = difference(a, b, () => undefined);
+      if (!(d.max <= tolerance)) throw mismatch(analyzed, masked, rewritten, feeds, tolerance, name, d.max);
+      maxError = Math.max(maxError, d.max);
+      meanError = Math.max(meanError, d.mean);
+    }
+  }
+  return { maxError, meanError };
+}
+
+/** Runs both again with every common value as an output, to find where they part. */
+function mismatch(
+  analyzed: AnalyzedGraph,
+  masked: Model,
+  rewritten: RewriteResult,
+  feeds: Feeds,
+  tolerance: number,
+  output: string,
+  error: number,
+): HalpError {
+  const common: string[] = [];
+  const standing = new Set(rewritten.model.graph.nodes.flatMap((n) => n.outputs));
+  for (const node of analyzed.graph.nodes)
+    for (const name of node.outputs)
+      if (standing.has(name) && isRuntimeType(analyzed.types.get(name)?.dtype)) common.push(name);
+  using reference = createSession(withOutputs(masked, common, analyzed), { optimization: "disabled" });
+  using pruned = createSession(withOutputs(rewritten.model, common, analyzed), { optimization: "disabled" });
+  const expected = reference.run(feeds);
+  const came = pruned.run(feeds);
+  const first = common.find((name) => {
+    const [a, b] = [expected[name], came[name]];
+    return a && b && !(difference(a, b, (axis) => rewritten.keptOf(name, axis)).max <= tolerance);
+  });
+  const node = first === undefined ? undefined : analyzed.producerOf.get(first);
+  return new HalpError(
+    "HALP_MASKED_MISMATCH",
+    `The pruned network differs from the masked original at output "${output}" by ${error.toExponential(2)} of its scale ` +
+      `(rounding is at most ${tolerance}); the first tensor that differs is "${first ?? output}"` +
+      `${node ? `, made by ${node.opType}` : ""}. This is a fault of halp: freeze the group of this tensor to go on, and please report it.`,
+    {
+      name: first ?? output,
+      exitCode: 1,
+      ...(node ? { node: node.name, opType: node.opType } : {}),
+    },
+  );
+}
+
+function withOutputs(model: Model, names: readonly string[], analyzed: AnalyzedGraph): Model {
+  const has = new Set(model.graph.outputs.map((o) => o.name));
+  const more = names
+    .filter((n) => !has.has(n))
+    .map((name): ValueInfo => {
+      const dtype = analyzed.types.get(name)?.dtype ?? "float32";
+      return { name, dtype, dtypeCode: dtype === "other" ? 0 : dataTypeCode[dtype] };
+    });
+  return { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, ...more] } };
+}
+
+function randomFeeds(analyzed: AnalyzedGraph, normal: () => number): Feeds {
+  const feeds: Record<string, Feeds[string]> = {};
+  for (const [name, dims] of analyzed.inputDims) {
+    const dtype = analyzed.types.get(name)?.dtype;
+    if (dtype === "float32") {
+      const data = new Float32Array(sizeOf(dims));
+      for (let i = 0; i < data.length; i++) data[i] = normal();
+      feeds[name] = floatTensor(data, dims);
+    } else if (isRuntimeType(dtype)) feeds[name] = zeroTensor(dtype, dims);
+    else
+      throw new HalpError("HALP_RUNTIME_TYPE", `Input "${name}" is ${dtype}, for which halp makes no random values.`, {
+        name,
+      });
+  }
+  return feeds;
+}
+
+/** Standard normal numbers: mulberry32 and Box-Muller. */
+function randomNormal(seed: number): () => number {
+  let state = seed >>> 0;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}

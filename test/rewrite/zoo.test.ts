@@ -1,0 +1,65 @@
+import t from "tap";
+import { analyzeCoupling } from "../../src/coupling/index.js";
+import { analyzeGraph } from "../../src/graph/infer.js";
+import type { Model } from "../../src/graph/ir.js";
+import { findOperator } from "../../src/operators/index.js";
+import { applyPlan, verifyRewrite } from "../../src/rewrite/index.js";
+import { createSession, zeroTensor } from "../../src/runtime/index.js";
+import { randomPlan, seeded } from "./random-plan.js";
+import { zoo } from "./zoo.js";
+
+const rounds = 20;
+
+const weightsOf = (model: Model) =>
+  model.graph.initializers.reduce((n, w) => n + (w.dtype === "float32" ? w.bytes.length / 4 : 0), 0);
+
+for (const network of zoo)
+  t.test(`masked equals removed: ${network.name}`, async (t) => {
+    const inputDims = new Map(Object.entries(network.inputs));
+    const analyzed = analyzeGraph(network.model, findOperator, { inputDims });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    t.ok(
+      coupling.groups.some((g) => g.frozen === undefined),
+      "some group may be pruned",
+    );
+    let smaller = 0;
+    let worst = 0;
+    for (let seed = 0; seed < rounds; seed++) {
+      const plan = randomPlan(analyzed, coupling, seeded(seed), seed % 2 === 0 ? 0 : 0.4);
+      const rewritten = applyPlan(analyzed, coupling, plan, findOperator);
+      worst = Math.max(worst, verifyRewrite(analyzed, coupling, plan, rewritten, { seed }).maxError);
+      if (weightsOf(rewritten.model) < weightsOf(network.model)) smaller++;
+      t.same(rewritten.model.opsets, network.model.opsets);
+      t.same(rewritten.model.graph.outputs, network.model.graph.outputs, "outputs stay what they were");
+    }
+    t.ok(smaller > rounds / 2, `weights are gone (${smaller} of ${rounds} plans)`);
+    t.ok(worst < 1e-4, `worst difference ${worst.toExponential(1)}`);
+  });
+
+t.test("dynamic dimensions stay dynamic", async (t) => {
+  for (const network of zoo.filter((n) => n.model.graph.inputs[0]?.dims?.[0] === "batch")) {
+    const analyzed = analyzeGraph(network.model, findOperator, { inputDims: new Map(Object.entries(network.inputs)) });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const { model } = applyPlan(analyzed, coupling, randomPlan(analyzed, coupling, seeded(3), 0.3), findOperator);
+    const [x] = model.graph.inputs;
+    t.same(x?.dims, network.model.graph.inputs[0]?.dims);
+    using session = createSession(model);
+    const out = session.run({ x: zeroTensor("float32", [5, ...(network.inputs.x ?? []).slice(1)]) });
+    t.ok(
+      Object.values(out).every((o) => o.dims[0] === 5),
+      `${network.name} takes another batch`,
+    );
+  }
+});
+
+t.test("nothing to remove changes nothing but dead parts", async (t) => {
+  for (const network of zoo) {
+    const analyzed = analyzeGraph(network.model, findOperator, { inputDims: new Map(Object.entries(network.inputs)) });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const kept = coupling.groups.map((g) => Int32Array.from({ length: g.size }, (_, i) => i));
+    const { model, removedNodes } = applyPlan(analyzed, coupling, { kept }, findOperator);
+    t.same(removedNodes, [], network.name);
+    t.same(model.graph.nodes, network.model.graph.nodes);
+    t.equal(model.metadata, network.model.metadata);
+  }
+});
