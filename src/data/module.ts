@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkImageSize } from "./array-dataset.js";
@@ -95,10 +96,13 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
 async function importSource(file: string): Promise<unknown> {
   let module: { readonly default?: unknown };
   try {
+    await stat(file);
+  } catch (cause) {
+    throw fileError(file, cause);
+  }
+  try {
     module = await import(pathToFileURL(resolve(file)).href);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") throw fileError(file, cause);
     throw formatError(file, `the data module cannot be loaded (${(cause as Error).message}).`, cause);
   }
   const source = module.default;
