@@ -1,1 +1,40 @@
-export {};
+// The exports of the solver core. Functions answer with status codes and never trap on data.
+import { inputValue, inputWeight, offset, preparedEnd } from "./classes";
+import { heapStart } from "./memory";
+import { choice, resultBound, resultValue, resultWeight, states } from "./solve";
+
+export { adopt, layout, prepare } from "./classes";
+export { setLimit } from "./memory";
+export { begin, finish, run } from "./solve";
+
+export function offsetAt(): usize {
+  return offset;
+}
+export function valueAt(): usize {
+  return inputValue;
+}
+export function weightAt(): usize {
+  return inputWeight;
+}
+/** The bytes of a prepared problem are those from preparedFrom to preparedTo. */
+export function preparedFrom(): usize {
+  return heapStart();
+}
+export function preparedTo(): usize {
+  return preparedEnd;
+}
+export function choiceAt(): usize {
+  return choice;
+}
+export function getValue(): f64 {
+  return resultValue;
+}
+export function getWeight(): f64 {
+  return resultWeight;
+}
+export function getBound(): f64 {
+  return resultBound;
+}
+export function getStates(): f64 {
+  return states;
+}

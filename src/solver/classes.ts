@@ -45,3 +45,9 @@ export function classesOf(model: Model): Classes {
     valueTotal: model.valueTotal,
   };
 }
+
+/** Whether some variable has every option forbidden. */
+export function hasEmptyClass(classes: Classes): boolean {
+  for (let l = 0; l < classes.count; l++) if (classes.offset[l] === classes.offset[l + 1]) return true;
+  return false;
+}

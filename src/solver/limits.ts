@@ -37,3 +37,13 @@ export function watch(limits: Limits, clock: () => number): Watch {
     expired: () => end !== Number.POSITIVE_INFINITY && clock() >= end,
   };
 }
+
+/** The outcome where every choice takes a forbidden entry. */
+export const impossible: Outcome = {
+  status: "infeasible",
+  choice: null,
+  value: 0,
+  weight: 0,
+  upperBound: 0,
+  states: 0,
+};

@@ -31,7 +31,7 @@ export function chooseScale(tables: readonly Float64Array[], total: number): num
 function onGrid(table: Float64Array, scale: number): boolean {
   for (let i = 0; i < table.length; i++) {
     const x = table[i]!;
-    if (Math.floor(x * scale + 0.5) / scale !== x && x === x) return false;
+    if (Math.floor(x * scale + 0.5) / scale !== x && !Number.isNaN(x)) return false;
   }
   return true;
 }

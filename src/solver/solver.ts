@@ -7,6 +7,7 @@ import { checkBudget, parseProblem } from "./parse-problem.js";
 import { budgetToGrid } from "./quantise.js";
 import { toSolution } from "./solution.js";
 import type { Problem, Solution } from "./types.js";
+import { createWasmBackend } from "./wasm/wasm-backend.js";
 
 /** A problem made ready once, to be solved under any number of budgets. */
 export interface PreparedProblem {
@@ -29,7 +30,7 @@ export interface Solver {
 }
 
 export interface SolverOptions {
-  /** Default `js`. */
+  /** Default `wasm`. */
   readonly backend?: BackendName;
   /** Milliseconds from any origin, for elapsedMs and time limits. Default performance.now. */
   readonly clock?: () => number;
@@ -37,12 +38,16 @@ export interface SolverOptions {
 
 function backendNamed(name: BackendName): Backend {
   if (name === "js") return jsBackend;
-  throw new HalpError("HALP_BACKEND", `there is no solver backend "${String(name)}"; the backends are: js`);
+  if (name === "wasm") return createWasmBackend();
+  throw new HalpError("HALP_BACKEND", `there is no solver backend "${String(name)}"; the backends are: wasm, js`);
 }
 
-/** Creates a solver, synchronously. */
+/**
+ * Creates a solver, synchronously. With `wasm` it owns an instance of the core; the compiled module is shared in the thread.
+ * @throws HalpError HALP_BACKEND, HALP_NO_WASM
+ */
 export function createSolver(options: SolverOptions = {}): Solver {
-  const backend = backendNamed(options.backend ?? "js");
+  const backend = backendNamed(options.backend ?? "wasm");
   const clock = options.clock ?? (() => performance.now());
   function prepareAt(
     start: number,
@@ -50,6 +55,12 @@ export function createSolver(options: SolverOptions = {}): Solver {
   ): PreparedProblem & { first(budget?: number, limits?: Limits): Solution } {
     const checked = parseProblem(problem);
     const model = buildModel(checked);
+    if (model.pairs.length > 0)
+      throw new HalpError(
+        "HALP_SOLVER_JOINT",
+        "two-variable factors cannot be solved yet; build the problem from one-variable factors",
+        { exitCode: 1 },
+      );
     const prepared = backend.prepare(model);
     const solveFrom = (from: number, budget: number | undefined, limits: Limits): Solution => {
       const grid = budgetToGrid(checkBudget(budget ?? checked.budget), model.weightScale, model.terms);
@@ -73,12 +84,21 @@ export function createSolver(options: SolverOptions = {}): Solver {
 
 export interface SolveOptions extends Limits, SolverOptions {}
 
+const shared = new Map<BackendName, Solver>();
+
 /**
  * Finds the choice of largest total value whose total latency is within the budget. Ties go to the lower latency, then to
- * the smaller options, first variable first (see docs/solver.md for where that last rule ends).
+ * the smaller options, first variable first (see docs/solver.md for where that last rule ends). For many problems or
+ * budgets, keep a solver or a prepared problem.
  * @param budget in the problem's unit; without one, the problem's own
  * @throws HalpError as parseProblem; HALP_BUDGET if there is no budget or it is no finite number; HALP_BACKEND
  */
 export function solve(problem: Problem, budget?: number, options: SolveOptions = {}): Solution {
-  return createSolver(options).solve(problem, budget, options);
+  const name = options.backend ?? "wasm";
+  let solver = options.clock === undefined ? shared.get(name) : createSolver(options);
+  if (solver === undefined) {
+    solver = createSolver({ backend: name });
+    shared.set(name, solver);
+  }
+  return solver.solve(problem, budget, options);
 }

@@ -39,11 +39,12 @@ export function bruteForce(problem: Problem, budget: number): BruteForce {
       best = { options: [...options], value, latency };
   };
   const walk = (i: number): void => {
-    if (i === variables.length) return visit();
-    for (let k = 0; k < variables[i]!.values.length; k++) {
-      options[i] = k;
-      walk(i + 1);
-    }
+    if (i === variables.length) visit();
+    else
+      for (let k = 0; k < variables[i]!.values.length; k++) {
+        options[i] = k;
+        walk(i + 1);
+      }
   };
   walk(0);
   const frontier: { latency: number; value: number }[] = [];

@@ -1,10 +1,10 @@
 import t from "tap";
-import { type BackendName, createSolver, type Solution, verify } from "../../src/solver/index.js";
+import { type BackendName, type Solution, solve, verify } from "../../src/solver/index.js";
 import { bruteForce } from "./brute-force.js";
 import { randomProblem, type Shape } from "./random-problem.js";
 
 // One suite over all exact backends: each must agree with trying every choice, to the last tie.
-const backends: readonly BackendName[] = ["js"];
+const backends: readonly BackendName[] = ["wasm", "js"];
 const problemsEach = 4000;
 
 function describe(seed: number, solution: Solution, expected: unknown): string {
@@ -14,7 +14,7 @@ function describe(seed: number, solution: Solution, expected: unknown): string {
 function mismatch(seed: number, backend: BackendName, shape: Shape): string | null {
   const { problem, budget } = randomProblem(seed, shape);
   const expected = bruteForce(problem, budget);
-  const solution = createSolver({ backend }).solve(problem, budget);
+  const solution = solve(problem, budget, { backend });
   if (expected.best === null) {
     if (solution.status !== "infeasible" || solution.smallestLatency !== expected.smallestLatency)
       return describe(seed, solution, expected.smallestLatency);

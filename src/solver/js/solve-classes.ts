@@ -283,8 +283,10 @@ function relax(p: Prepared, decided: Uint8Array, broke: number, lambda: number, 
       upSlope = p.slope[i]!;
       break;
     }
-    upWeight.push((w += p.incrementWeight[i]!));
-    upValue.push((v += p.incrementValue[i]!));
+    w += p.incrementWeight[i]!;
+    v += p.incrementValue[i]!;
+    upWeight.push(w);
+    upValue.push(v);
   }
   const downWeight = [0];
   const downValue = [0];
@@ -295,8 +297,10 @@ function relax(p: Prepared, decided: Uint8Array, broke: number, lambda: number, 
       downSlope = p.slope[i]!;
       break;
     }
-    downWeight.push((w += p.incrementWeight[i]!));
-    downValue.push((v += p.incrementValue[i]!));
+    w += p.incrementWeight[i]!;
+    v += p.incrementValue[i]!;
+    downWeight.push(w);
+    downValue.push(v);
   }
   return { upWeight, upValue, upSlope, downWeight, downValue, downSlope };
 }

@@ -1,0 +1,227 @@
+// The multiple-choice knapsack and what is prepared from it once: undominated items, convex hulls, sorted increments.
+// Values and weights are integers held in doubles; sums of them are exact.
+import { align, allocate, getF, getI, heapStart, release, setF, setI, top } from "./memory";
+import { countBytes, mergeSort, sortFalling } from "./sort";
+
+// ---- the problem, written by the host
+export let classCount: i32 = 0;
+export let itemCount: i32 = 0;
+/** i32[classCount + 1]: items of class l are offset[l] .. offset[l + 1] - 1. */
+export let offset: usize = 0;
+/** f64[itemCount] each. */
+export let inputValue: usize = 0;
+export let inputWeight: usize = 0;
+
+// ---- what is prepared
+/** i32[classCount + 1]: undominated items of class l, by rising weight and value. */
+export let itemStart: usize = 0;
+export let weight: usize = 0;
+export let value: usize = 0;
+/** i32: the item's number within its class, as the host gave it. */
+export let option: usize = 0;
+/** i32[classCount + 1] into hull, whose entries are items. */
+export let hullStart: usize = 0;
+export let hull: usize = 0;
+/** Hull increments of all classes by falling slope. */
+export let incrementCount: i32 = 0;
+export let incrementClass: usize = 0;
+export let incrementWeight: usize = 0;
+export let incrementValue: usize = 0;
+export let slope: usize = 0;
+/** f64[incrementCount + 1]: totals of the lightest choice with the first i increments. */
+export let prefixWeight: usize = 0;
+export let prefixValue: usize = 0;
+/** More than the rounding error of any bound, in grid numbers of value. */
+export let margin: f64 = 0;
+/** The largest number of items in a class. */
+export let largestClass: i32 = 0;
+
+/** What prepare() found, kept in memory so that a copy of the bytes is complete: see adopt(). */
+let header: usize = 0;
+/** The end of what is prepared; one solve's memory begins here. */
+export let preparedEnd: usize = 0;
+
+// scratch of prepare
+let order: usize = 0;
+let spare: usize = 0;
+let stepSlope: usize = 0;
+let stepWeight: usize = 0;
+let stepValue: usize = 0;
+let stepClass: usize = 0;
+let counts: usize = 0;
+
+/**
+ * Lays out memory for a problem. The same sizes give the same addresses. False if there is not enough memory. The host then
+ * writes offset, inputValue and inputWeight.
+ */
+export function layout(classes: i32, items: i32): bool {
+  classCount = classes;
+  itemCount = items;
+  release(heapStart());
+  const f = <usize>items << 3;
+  const i = <usize>items << 2;
+  const c = <usize>(classes + 1) << 2;
+  header = allocate(64);
+  offset = allocate(c);
+  inputValue = allocate(f);
+  inputWeight = allocate(f);
+  itemStart = allocate(c);
+  weight = allocate(f);
+  value = allocate(f);
+  option = allocate(i);
+  hullStart = allocate(c);
+  hull = allocate(i);
+  incrementClass = allocate(i);
+  incrementWeight = allocate(f);
+  incrementValue = allocate(f);
+  slope = allocate(f);
+  prefixWeight = allocate(f + 8);
+  prefixValue = allocate(f + 8);
+  preparedEnd = top;
+  order = allocate(i);
+  spare = allocate(i);
+  stepSlope = allocate(f);
+  stepWeight = allocate(f);
+  stepValue = allocate(f);
+  stepClass = allocate(i);
+  counts = allocate(countBytes);
+  // every allocation succeeded if the last did: a failed one leaves `top` and the next, smaller, might still fit
+  return header != 0 && offset != 0 && inputValue != 0 && inputWeight != 0 && itemStart != 0 && weight != 0 && value != 0
+    && option != 0 && hullStart != 0 && hull != 0 && incrementClass != 0 && incrementWeight != 0 && incrementValue != 0
+    && slope != 0 && prefixWeight != 0 && prefixValue != 0 && order != 0 && spare != 0 && stepSlope != 0 && stepWeight != 0
+    && stepValue != 0 && stepClass != 0 && counts != 0;
+}
+
+@inline
+function keep(at: i32, w: f64, v: f64, number: i32): void {
+  setF(weight, at, w);
+  setF(value, at, v);
+  setI(option, at, number);
+}
+
+/** Undominated items of one class whose values rise (or stay) with the item number: a stack, no sorting. Gives their end. */
+function reduceRising(from: i32, to: i32, begin: i32): i32 {
+  let end = begin;
+  for (let j = from; j < to; j++) {
+    const w = getF(inputWeight, j);
+    const v = getF(inputValue, j);
+    if (end > begin && v == getF(value, end - 1) && w >= getF(weight, end - 1)) continue;
+    while (end > begin && getF(weight, end - 1) >= w) end--;
+    keep(end++, w, v, j - from);
+  }
+  return end;
+}
+
+/** Undominated items of one class in any order. Of equal items the first stays. */
+function reduceAny(from: i32, to: i32, begin: i32): i32 {
+  const n = to - from;
+  for (let k = 0; k < n; k++) setI(order, k, from + k);
+  mergeSort(inputWeight, order, spare, n);
+  let end = begin;
+  for (let k = 0; k < n; k++) {
+    const j = getI(order, k);
+    const w = getF(inputWeight, j);
+    const v = getF(inputValue, j);
+    if (end > begin) {
+      if (v <= getF(value, end - 1)) continue;
+      if (w == getF(weight, end - 1)) end--;
+    }
+    keep(end++, w, v, j - from);
+  }
+  return end;
+}
+
+@inline
+function slopeBetween(a: i32, b: i32): f64 {
+  return (getF(value, b) - getF(value, a)) / (getF(weight, b) - getF(weight, a));
+}
+
+/**
+ * Upper convex hull of items begin .. end - 1, appended to `hull` at `start`; their steps' slopes go to stepSlope, from
+ * `step`. Slopes are compared as computed, so that along a class they fall strictly and sorting cannot disorder them.
+ */
+function buildHull(begin: i32, end: i32, start: i32, step: i32): i32 {
+  let n = start;
+  setI(hull, n++, begin);
+  for (let j = begin + 1; j < end; j++) {
+    let s = slopeBetween(getI(hull, n - 1), j);
+    while (n - start > 1 && s >= getF(stepSlope, step + n - start - 2)) {
+      n--;
+      s = slopeBetween(getI(hull, n - 1), j);
+    }
+    setF(stepSlope, step + n - start - 1, s);
+    setI(hull, n++, j);
+  }
+  return n;
+}
+
+/**
+ * Prepares the problem for solving under any budget. O(N) where values rise with the item number, as the values of kept
+ * channels do; else O(N log N).
+ * @param valueTotal no sum of one value per class is larger in magnitude
+ * @returns false if a class is empty
+ */
+export function prepare(valueTotal: f64): bool {
+  let items = 0;
+  let hulls = 0;
+  let steps = 0;
+  let baseWeight: f64 = 0;
+  let baseValue: f64 = 0;
+  let largest = 0;
+  for (let l = 0; l < classCount; l++) {
+    const from = getI(offset, l);
+    const to = getI(offset, l + 1);
+    if (from >= to) return false;
+    largest = max(largest, to - from);
+    let j = from + 1;
+    while (j < to && getF(inputValue, j) >= getF(inputValue, j - 1)) j++;
+    setI(itemStart, l, items);
+    setI(hullStart, l, hulls);
+    const begin = items;
+    items = j == to ? reduceRising(from, to, begin) : reduceAny(from, to, begin);
+    const first = hulls;
+    hulls = buildHull(begin, items, first, steps);
+    for (let h = first + 1; h < hulls; h++) {
+      const a = getI(hull, h - 1);
+      const b = getI(hull, h);
+      setF(stepWeight, steps, getF(weight, b) - getF(weight, a));
+      setF(stepValue, steps, getF(value, b) - getF(value, a));
+      setI(stepClass, steps, l);
+      steps++;
+    }
+    baseWeight += getF(weight, begin);
+    baseValue += getF(value, begin);
+  }
+  setI(itemStart, classCount, items);
+  setI(hullStart, classCount, hulls);
+  sortFalling(stepSlope, order, spare, counts, steps);
+  setF(prefixWeight, 0, baseWeight);
+  setF(prefixValue, 0, baseValue);
+  for (let i = 0; i < steps; i++) {
+    const x = getI(order, i);
+    const w = getF(stepWeight, x);
+    const v = getF(stepValue, x);
+    setI(incrementClass, i, getI(stepClass, x));
+    setF(incrementWeight, i, w);
+    setF(incrementValue, i, v);
+    setF(slope, i, -getF(stepSlope, x));
+    baseWeight += w;
+    baseValue += v;
+    setF(prefixWeight, i + 1, baseWeight);
+    setF(prefixValue, i + 1, baseValue);
+  }
+  incrementCount = steps;
+  largestClass = largest;
+  margin = 0.25 + valueTotal * 3.552713678800501e-15; // 2^-48
+  store<i32>(header, incrementCount);
+  store<i32>(header, largestClass, 4);
+  store<f64>(header, margin, 8);
+  return true;
+}
+
+/** Takes up a prepared problem whose bytes the host has put back, after layout() with its sizes. */
+export function adopt(): void {
+  incrementCount = load<i32>(header);
+  largestClass = load<i32>(header, 4);
+  margin = load<f64>(header, 8);
+}

@@ -1,0 +1,32 @@
+import type { WasmMemory } from "./webassembly.js";
+
+/**
+ * What assembly/index.ts exports; a test compares this with the module. Addresses are 32-bit and may come out negative: use
+ * `>>> 0`. Conditions are 0 or 1.
+ */
+export interface CoreExports {
+  readonly memory: WasmMemory;
+  /** Lays out memory for a problem; 0 if there is not enough. */
+  layout(classes: number, items: number): number;
+  offsetAt(): number;
+  valueAt(): number;
+  weightAt(): number;
+  /** 0 if a class is empty. */
+  prepare(valueTotal: number): number;
+  preparedFrom(): number;
+  preparedTo(): number;
+  adopt(): void;
+  /** A status, see below. */
+  begin(budget: number): number;
+  run(maxStates: number, gap: number, work: number): number;
+  finish(status: number): number;
+  choiceAt(): number;
+  getValue(): number;
+  getWeight(): number;
+  getBound(): number;
+  getStates(): number;
+  setLimit(bytes: number): void;
+}
+
+/** Status codes of begin, run and finish. */
+export const coreStatus = { running: 0, optimal: 1, feasible: 2, infeasible: 3, noMemory: 4 } as const;
