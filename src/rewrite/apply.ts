@@ -8,6 +8,7 @@ import type { Graph, Model, Node, Tensor, ValueInfo } from "../graph/ir.js";
 import type { OperatorSpec } from "../operators/spec.js";
 import { substitute, withoutDead } from "./clean.js";
 import { constantNode, cutTensor, fixedConstants } from "./constants.js";
+import { foldGates } from "./fold-gates.js";
 import { gateConstant } from "./gate.js";
 import { type Kept, keptBy } from "./kept.js";
 import { disconnects, plainNode } from "./masked.js";
@@ -45,7 +46,8 @@ export function applyPlan(
   const vanishing = traceAbsence(analyzed, coupling, kept);
   if (!vanishing.ok) throw disconnects(vanishing);
   const cut = cutGraph(analyzed, coupling, kept, vanishing, findOperator);
-  const graph = withoutDead(cut);
+  const products = [...vanishing.gates.keys()].map((node) => node.outputs[0] ?? "");
+  const graph = withoutDead(foldGates(cut, products));
   const model = recordPruning({ ...analyzed.model, graph }, coupling, plan);
   const after = analyzeGraph(model, findOperator, { inputDims: analyzed.inputDims });
   checkDims(analyzed, after, kept);
