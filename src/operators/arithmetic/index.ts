@@ -1,0 +1,6 @@
+import { assemble } from "../assemble.js";
+import { channels } from "./channels.js";
+import { gradients } from "./gradient.js";
+import { evaluations, shapes } from "./shape.js";
+
+export const arithmetic = assemble({ shapes, evaluations, channels, gradients, pointwise: true });

@@ -1,0 +1,6 @@
+import { assemble } from "../assemble.js";
+import { channels } from "./channels.js";
+import { gradients } from "./gradient.js";
+import { shapes } from "./shape.js";
+
+export const linear = assemble({ shapes, channels, gradients });

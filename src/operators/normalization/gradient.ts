@@ -1,0 +1,4 @@
+/** Gradients of the normalization family, by operator type. */
+import type { GradientRule } from "../spec.js";
+
+export const gradients: Readonly<Record<string, GradientRule>> = {};

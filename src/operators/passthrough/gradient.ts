@@ -1,0 +1,4 @@
+/** Gradients of the passthrough family, by operator type. */
+import type { GradientRule } from "../spec.js";
+
+export const gradients: Readonly<Record<string, GradientRule>> = {};
