@@ -1,17 +1,48 @@
 // Builds the C++ addon where a compiler is at hand. Without one halp works all the same: only thread pinning and CUDA timing are missing.
+// node-gyp cleans and fills a folder named build/ beside binding.gyp. So that it never meets tsc's build/, it works on a copy of native/ in
+// build/addon/; the addon ends as build/native/halp_native.node, with its types beside it. For the same reason there is no
+// binding.gyp in the root: npm would run 'node-gyp rebuild' there on every install.
 import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const nodeGyp = createRequire(import.meta.url).resolve("node-gyp/bin/node-gyp.js");
-const built = spawnSync(process.execPath, [nodeGyp, "rebuild", "--silent"], { cwd: root, encoding: "utf8" });
-if (built.status !== 0) {
-  const cause = `${built.stderr ?? ""}`.trim().split("\n").slice(-4).join("\n  ");
+const work = join(root, "build/addon");
+const target = join(root, "build/native");
+const addon = join(target, "halp_native.node");
+
+mkdirSync(target, { recursive: true });
+cpSync(join(root, "native/addon.d.ts"), join(target, "addon.d.ts"));
+cpSync(join(root, "native"), work, { recursive: true, preserveTimestamps: true });
+const failure = build();
+if (failure === undefined) {
+  // Removed first: a process that has the old one open keeps it, and none sees half of the new one.
+  rmSync(addon, { force: true });
+  cpSync(join(work, "build/Release/halp_native.node"), addon);
+} else {
+  rmSync(addon, { force: true });
   console.error(
-    `halp: the C++ addon was not built (${built.error?.message ?? `node-gyp ended with ${built.status}`}).\n` +
+    `halp: the C++ addon was not built (${failure.reason}).\n` +
       "  Everything else works; missing are thread pinning and CUDA timing. To have them, install a C++17 compiler, make and Python 3,\n" +
-      `  then run: npm run build:native\n  ${cause}`,
+      `  then run: npm run build:native\n  ${failure.detail}`,
   );
+}
+
+function build() {
+  let nodeGyp;
+  try {
+    nodeGyp = createRequire(import.meta.url).resolve("node-gyp/bin/node-gyp.js");
+  } catch {
+    return { reason: "the package node-gyp is not installed", detail: "npm install node-gyp" };
+  }
+  // Not 'rebuild': what did not change is not compiled again.
+  const run = spawnSync(process.execPath, [nodeGyp, "configure", "build", "--silent", "--directory", work], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  if (run.status === 0) return undefined;
+  const detail = `${run.stderr ?? ""}`.trim().split("\n").slice(-4).join("\n  ");
+  return { reason: run.error?.message ?? `node-gyp ended with ${run.status}`, detail };
 }

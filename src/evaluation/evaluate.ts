@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.js";
 import { HalpError } from "../errors.js";
 import { floatsOf, type RuntimeTensor, type Session } from "../runtime/index.js";
 import { datasetFeeds, type FeedOptions } from "./feeds.js";
+import { rankOf } from "./rank.js";
 
 export interface EvaluateOptions extends FeedOptions {
   readonly session: Session;
@@ -74,18 +75,6 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     classes,
     notFinite,
   };
-}
-
-/** Number of classes that come before the label; undefined where a score is NaN. */
-export function rankOf(scores: Float32Array, label: number): number | undefined {
-  const own = scores[label] ?? Number.NaN;
-  let rank = 0;
-  for (let c = 0; c < scores.length; c++) {
-    const score = scores[c]!;
-    if (Number.isNaN(score)) return undefined;
-    if (score > own || (score === own && c < label)) rank++;
-  }
-  return rank;
 }
 
 /** [N, C], or [N, C, 1, ...]. */

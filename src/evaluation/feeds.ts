@@ -1,7 +1,7 @@
 /** Batches of a data set as inputs of a session. */
 import type { Batch, Dataset } from "../data/dataset.js";
 import { HalpError } from "../errors.js";
-import { type Feeds, floatTensor, type Session, zeroTensor } from "../runtime/index.js";
+import { type Feeds, floatTensor, isRuntimeType, randomTensor, type Session, zeroTensor } from "../runtime/index.js";
 
 export interface FeedOptions {
   /** Samples a run. Where the model fixes its batch size, that one is used and the last batch filled up with zeros. */
@@ -72,4 +72,31 @@ function filledUp(batch: Batch, batchSize: number) {
   const tensor = zeroTensor("float32", [batchSize, ...batch.dims.slice(1)]);
   (tensor.data as Float32Array).set(batch.images);
   return tensor;
+}
+
+/**
+ * Seeded noise for every input of a model, for comparing models where there is no data: batch i is the same for the same seed.
+ * @param inputDims concrete dims by input
+ * @throws HalpError HALP_DATA_SHAPE where an input's dims or type are unknown
+ */
+export async function* noiseFeeds(
+  session: Session,
+  inputDims: ReadonlyMap<string, readonly number[]>,
+  options: { readonly batches: number; readonly seed: number; readonly signal?: AbortSignal },
+): AsyncGenerator<Fed> {
+  for (let batch = 0; batch < options.batches; batch++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    options.signal?.throwIfAborted();
+    const feeds = session.inputs.map(({ name, dtype }, i) => {
+      const dims = inputDims.get(name);
+      if (!dims || !isRuntimeType(dtype))
+        throw new HalpError(
+          "HALP_DATA_SHAPE",
+          `Input "${name}" cannot be filled with noise: its shape or type is unknown.`,
+          { name },
+        );
+      return [name, randomTensor(dtype, dims, (options.seed * 1_000_003 + batch) * 16 + i)] as const;
+    });
+    yield { feeds: Object.fromEntries(feeds), count: feeds[0]?.[1].dims[0] ?? 1 };
+  }
 }

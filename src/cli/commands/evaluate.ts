@@ -1,0 +1,168 @@
+import type { Dataset } from "../../data/dataset.js";
+import { HalpError } from "../../errors.js";
+import type { Comparison, Evaluation } from "../../evaluation/index.js";
+import type { AnalyzedGraph } from "../../graph/analysis.js";
+import type { Session } from "../../runtime/index.js";
+import type { CommandContext, CommandSpec } from "../command.js";
+import { loadModel } from "../load-model.js";
+import type { OptionValues } from "../options.js";
+import { formatPercent } from "../quantities.js";
+import { printable } from "../style.js";
+import { renderTable } from "../table.js";
+import { dataOptions } from "./prune.js";
+
+/** Samples a run where the model leaves the batch size open and --batch says nothing. */
+const openBatch = 32;
+/** Batches of noise to compare on where there is no data. */
+const noiseBatches = 16;
+
+export const evaluateCommand: CommandSpec = {
+  name: "evaluate",
+  args: [["<MODEL>", "ONNX file"]],
+  summary: "accuracy over labelled data, or how far the outputs agree with another model's",
+  options: [
+    "data",
+    "dataKind",
+    "split",
+    "labels",
+    "limit",
+    "mean",
+    "std",
+    "against",
+    "input",
+    "batch",
+    "threads",
+    "seed",
+  ],
+  examples: [
+    "halp evaluate model.onnx --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+    "halp evaluate small.onnx --against model.onnx --data images/",
+    "halp evaluate detector.onnx --against other.onnx --input x=1x3x320x320   # on noise",
+  ],
+  run: async ([path = ""], options, context) => {
+    const { against } = options;
+    if (options.data === undefined && against === undefined)
+      throw new HalpError(
+        "HALP_DATA_MISSING",
+        "There is nothing to evaluate on. Give data with --data, or another model to compare with by --against.",
+      );
+    const { createSession } = await import("../../runtime/index.js");
+    const analyzed = await loadModel(path, options);
+    const reference = against === undefined ? undefined : await loadModel(against, options);
+    const dataset = await openData(analyzed, options);
+    const sessionOptions = { threads: options.threads ?? 1 };
+    const session = createSession(analyzed.model, sessionOptions);
+    const other = reference && createSession(reference.model, sessionOptions);
+    try {
+      const accuracy = await accuracyOf(session, dataset, options, context);
+      const otherAccuracy = other && (await accuracyOf(other, dataset, options, context));
+      const comparison = other && (await compare(other, session, reference.inputDims, dataset, options, context));
+      report(path, options, context, accuracy, otherAccuracy, comparison);
+      return 0;
+    } finally {
+      session.dispose();
+      other?.dispose();
+    }
+  },
+};
+
+async function openData(analyzed: AnalyzedGraph, options: OptionValues): Promise<Dataset | undefined> {
+  const { openForModel } = await import("../../evaluation/index.js");
+  const data = dataOptions(options);
+  const dims = [...analyzed.inputDims.values()][0] ?? [];
+  return data && (await openForModel(dims, options.split ? { ...data, split: options.split } : data));
+}
+
+function feedOptions(options: OptionValues, signal: AbortSignal) {
+  const limit = options.limit === undefined ? {} : { limit: options.limit };
+  return { batchSize: options.batch ?? openBatch, signal, ...limit };
+}
+
+/** Undefined without labels, where there is another model to compare with instead. */
+async function accuracyOf(
+  session: Session,
+  dataset: Dataset | undefined,
+  options: OptionValues,
+  context: CommandContext,
+): Promise<Evaluation | undefined> {
+  if (!dataset || (!dataset.labelled && options.against !== undefined)) return undefined;
+  const { evaluate } = await import("../../evaluation/index.js");
+  return await evaluate({
+    session,
+    dataset,
+    ...feedOptions(options, context.signal),
+    onProgress: context.progress.update,
+  });
+}
+
+async function compare(
+  reference: Session,
+  session: Session,
+  inputDims: ReadonlyMap<string, readonly number[]>,
+  dataset: Dataset | undefined,
+  options: OptionValues,
+  { signal, progress }: CommandContext,
+): Promise<Comparison> {
+  const { compareOutputs, datasetFeeds, noiseFeeds } = await import("../../evaluation/index.js");
+  const feeds = dataset
+    ? datasetFeeds(reference, dataset, feedOptions(options, signal))
+    : noiseFeeds(reference, inputDims, { batches: options.limit ?? noiseBatches, seed: options.seed ?? 0, signal });
+  return await compareOutputs(reference, session, feeds, (done) =>
+    progress.update({ phase: "comparing", done, total: 0 }),
+  );
+}
+
+function report(
+  path: string,
+  options: OptionValues,
+  { print, styles, width }: CommandContext,
+  accuracy: Evaluation | undefined,
+  otherAccuracy: Evaluation | undefined,
+  comparison: Comparison | undefined,
+): void {
+  const document = {
+    format: "halp.evaluation/1",
+    model: path,
+    top1: null,
+    top5: null,
+    samples: comparison?.samples,
+    ...accuracy,
+    ...(comparison
+      ? {
+          against: {
+            model: options.against,
+            top1: null,
+            top5: null,
+            ...withoutFormat(otherAccuracy),
+            ...withoutFormat(comparison),
+          },
+        }
+      : {}),
+  };
+  print(document, () => {
+    const rows: [string, string, string][] = [];
+    const percent = (e: Evaluation | undefined, key: "top1" | "top5") => (e ? formatPercent(e[key], 2) : "");
+    if (accuracy) {
+      rows.push(["top 1", percent(accuracy, "top1"), percent(otherAccuracy, "top1")]);
+      rows.push(["top 5", percent(accuracy, "top5"), percent(otherAccuracy, "top5")]);
+    }
+    for (const output of comparison?.outputs ?? []) {
+      rows.push([`${printable(output.name)}, relative error`, formatPercent(output.relativeError, 2), ""]);
+      if (output.agreement !== null) rows.push(["same class on top", formatPercent(output.agreement, 2), ""]);
+    }
+    const columns = [
+      { title: `${accuracy?.samples ?? comparison?.samples} samples`, flexible: true },
+      { title: printable(path), align: "right" as const, flexible: true },
+      ...(options.against === undefined
+        ? []
+        : [{ title: printable(options.against), align: "right" as const, flexible: true }]),
+    ];
+    return renderTable(columns, rows, width, styles.bold);
+  });
+}
+
+function withoutFormat<T extends { readonly format: string }>(x: T | undefined): Partial<Omit<T, "format">> {
+  if (!x) return {};
+  const { format: _, ...rest } = x;
+  return rest;
+}

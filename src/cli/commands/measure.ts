@@ -1,0 +1,73 @@
+import type { CommandSpec } from "../command.js";
+import { loadModel } from "../load-model.js";
+import { formatNs, formatPercent } from "../quantities.js";
+import { printable } from "../style.js";
+import { renderTable } from "../table.js";
+
+export const measureCommand: CommandSpec = {
+  name: "measure",
+  args: [["<MODEL>", "ONNX file"]],
+  summary: "time a model on this device; with --against, two in one run, interleaved",
+  options: ["against", "input", "batch", "threads", "repeats", "seed"],
+  examples: [
+    "halp measure model.onnx --batch 64",
+    "halp measure small.onnx --against model.onnx --json",
+    "halp measure detector.onnx --input x=1x3x320x320 --threads 2",
+  ],
+  run: async ([path = ""], options, { print, progress, signal, styles, width }) => {
+    const { measureModels } = await import("../../runtime/index.js");
+    // The one that is compared with comes first: ratios are taken to it.
+    const paths = options.against === undefined ? [path] : [options.against, path];
+    const analyzed = await Promise.all(paths.map((p) => loadModel(p, options)));
+    const timings = await measureModels(
+      analyzed.map((a) => a.model),
+      {
+        inputs: analyzed.map((a) => Object.fromEntries(a.inputDims)),
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
+        ...(options.repeats === undefined ? {} : { samples: options.repeats }),
+        ...(options.seed === undefined ? {} : { seed: options.seed }),
+        signal,
+        onProgress: (done, total) => progress.update({ phase: "measuring", done, total }),
+      },
+    );
+    const latencies = new Map(paths.map((p, i) => [p, timings.latencies[i]!]));
+    const own = timings.latencies.at(-1)!;
+    const paired = timings.paired.at(-1)!;
+    const comparison =
+      options.against === undefined
+        ? {}
+        : { against: options.against, ratio: timings.ratios.at(-1)!, spread: paired.q3 - paired.q1 };
+    const document = {
+      format: "halp.measurement/1",
+      model: path,
+      ...comparison,
+      latencyNs: {
+        model: own,
+        ...(options.against === undefined ? {} : { against: timings.latencies[0]! }),
+      },
+      threads: options.threads ?? 1,
+      inputs: Object.fromEntries(analyzed.at(-1)!.inputDims),
+    };
+    print(document, () => {
+      const table = renderTable(
+        [
+          { title: "model", flexible: true },
+          { title: "median", align: "right" },
+          { title: "quartiles", align: "right" },
+          { title: "runs", align: "right" },
+        ],
+        [...latencies].map(([name, l]) => [
+          printable(name),
+          formatNs(l.median),
+          `${formatNs(l.q1)} to ${formatNs(l.q3)}`,
+          String(l.count),
+        ]),
+        width,
+        styles.bold,
+      );
+      if (comparison.ratio === undefined) return table;
+      return `${table}\n\n${printable(path)} takes ${styles.bold(formatPercent(comparison.ratio))} of ${printable(comparison.against)}, spread ${formatPercent(comparison.spread)} between paired runs`;
+    });
+    return 0;
+  },
+};
