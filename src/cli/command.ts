@@ -1,5 +1,6 @@
 /** What a command is: its words for the user, its options, and what it does. */
 import { type Command, Option } from "commander";
+import { HalpError } from "../errors.js";
 import type { CliIo } from "./io.js";
 import { commonOptions, makeOption, type OptionName, type OptionValues } from "./options.js";
 import { makeProgress, type ProgressReporter } from "./progress.js";
@@ -38,15 +39,21 @@ export function addCommand(program: Command, spec: CommandSpec, io: CliIo, onExi
   const command = program.command(spec.name).description(spec.summary);
   for (const [arg, description] of spec.args) command.argument(arg, description);
   for (const name of [...spec.options, ...commonOptions]) {
-    const option = makeOption(name);
-    if (spec.required?.includes(name)) option.makeOptionMandatory();
-    command.addOption(option);
+    command.addOption(makeOption(name));
   }
   command.addOption(new Option("--no-color", "no colours"));
   command.addHelpText("after", `\nExamples:\n${spec.examples.map((e) => `  $ ${e}`).join("\n")}`);
   command.action(async (...received: unknown[]) => {
     const args = received.slice(0, spec.args.length).map((a) => (typeof a === "string" ? a : ""));
     const options = optionValues(spec, received[spec.args.length] as Readonly<Record<string, unknown>>);
+    // commander's own check would come before the one for unknown flags, and hide a mistyped one.
+    for (const name of spec.required ?? []) {
+      if (options[name] === undefined)
+        throw new HalpError(
+          "HALP_OPTION_MISSING",
+          `halp ${spec.name} needs ${makeOption(name).flags}. For example: ${spec.examples[0]}`,
+        );
+    }
     onExit(await spec.run(args, options, makeContext(io, options)));
   });
 }

@@ -2,6 +2,9 @@
 import { Command, CommanderError } from "commander";
 import { addCommand, plainWidth } from "./command.js";
 import { doctorCommand } from "./commands/doctor.js";
+import { evaluateCommand } from "./commands/evaluate.js";
+import { inspectCommand } from "./commands/inspect.js";
+import { measureCommand } from "./commands/measure.js";
 import { pruneCommand } from "./commands/prune.js";
 import { solveCommand } from "./commands/solve.js";
 import type { CliIo } from "./io.js";
@@ -9,7 +12,7 @@ import { renderError } from "./render-error.js";
 import { makeStyles } from "./style.js";
 import { halpVersion } from "./version.js";
 
-const commands = [pruneCommand, solveCommand, doctorCommand];
+const commands = [inspectCommand, pruneCommand, solveCommand, measureCommand, evaluateCommand, doctorCommand];
 
 /**
  * @param args without the two of the node process.

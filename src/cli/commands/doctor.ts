@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandSpec } from "../command.js";
-import { prepareOutputFolder } from "../output-file.js";
 import { wrap } from "../table.js";
 import { halpVersion } from "../version.js";
 
@@ -139,7 +138,8 @@ function checkPackage(name: string, purpose: string, command: string): Check {
 
 function checkCache(folder: string): Check {
   try {
-    prepareOutputFolder(folder);
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
     return { name: "cache", status: "ok", value: folder };
   } catch (error) {
     return {

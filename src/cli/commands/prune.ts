@@ -4,7 +4,6 @@ import type { DataOptions, PruneOptions, PruneResult } from "../../pipeline/type
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import type { OptionValues } from "../options.js";
-import { checkOutputFile, prepareOutputFolder } from "../output-file.js";
 import { renderPruneResult } from "../render-prune-result.js";
 
 export const pruneCommand: CommandSpec = {
@@ -39,37 +38,19 @@ export const pruneCommand: CommandSpec = {
     "halp prune detector.onnx --budget 0.7 --input x=1x3x320x320 --freeze 'head.*' -o small.onnx --json",
   ],
   run: async ([model = ""], options, context) => {
-    const { output, runFolder } = outputPlaces(model, options);
     const { prune } = await import("../../pipeline/index.js");
-    return await reportPrune(() => prune(pruneOptions(model, output, runFolder, options, context)), context);
+    return await reportPrune(() => prune(pruneOptions(model, options, context)), context);
   },
 };
 
-/** Checked before any work is done. */
-function outputPlaces(model: string, options: OptionValues): { output: string; runFolder: string } {
-  const name = basename(model).replace(/\.onnx$/i, "");
-  const output = options.output ?? `${name}.pruned.onnx`;
-  const runFolder = options.run ?? join(".halp", "runs", name);
-  checkOutputFile(output);
-  prepareOutputFolder(runFolder);
-  return { output, runFolder };
-}
-
-function pruneOptions(
-  model: string,
-  output: string,
-  runFolder: string,
-  options: OptionValues,
-  context: CommandContext,
-): PruneOptions {
-  const { budget } = options;
-  if (!budget) throw new HalpError("HALP_BUDGET_FORMAT", "halp prune needs a budget, such as --budget 70%.");
+function pruneOptions(model: string, options: OptionValues, context: CommandContext): PruneOptions {
   const data = dataOptions(options);
+  const name = basename(model).replace(/\.onnx$/i, "");
   return {
     model,
-    budget,
-    output,
-    runFolder,
+    budget: options.budget!,
+    output: options.output ?? `${name}.pruned.onnx`,
+    runFolder: options.run ?? join(".halp", "runs", name),
     cacheDir: options.cache ?? cacheFolder(),
     ...given("inputs", options.input),
     ...given("batch", options.batch),
