@@ -44,3 +44,13 @@ for (const backend of backends)
     }
     t.equal(wrong.length, 0, wrong[0] ?? "no mismatch");
   });
+
+for (const backend of ["js"] as const)
+  t.test(`${backend}: ${problemsEach} random small problems with two-variable factors equal brute force`, async (t) => {
+    const wrong: string[] = [];
+    for (let seed = 1; seed <= problemsEach; seed++) {
+      const found = mismatch(seed, backend, { pairs: true });
+      if (found !== null) wrong.push(found);
+    }
+    t.equal(wrong.length, 0, wrong[0] ?? "no mismatch");
+  });

@@ -1,14 +1,21 @@
 import type { Backend, BackendProblem } from "../backend.js";
 import { classesOf, hasEmptyClass } from "../classes.js";
+import { planJoint } from "../joint/plan.js";
 import { impossible } from "../limits.js";
 import type { Model } from "../model.js";
 import { prepareClasses } from "./prepare.js";
 import { solveClasses } from "./solve-classes.js";
+import { solveJoint } from "./solve-joint.js";
 
 /** The exact algorithms in plain TypeScript: the reference that the WASM is checked against. */
 export const jsBackend: Backend = {
   name: "js",
   prepare(model: Model): BackendProblem {
+    if (model.pairs.length > 0) {
+      const plan = planJoint(model);
+      if (plan === null) return { solve: () => impossible };
+      return { solve: (budget, limits) => solveJoint(plan, model, budget, limits) };
+    }
     const classes = classesOf(model);
     if (hasEmptyClass(classes)) return { solve: () => impossible };
     const prepared = prepareClasses(classes);

@@ -1,0 +1,169 @@
+import type { Model } from "../model.js";
+
+/**
+ * The table between a variable and an earlier one, row-major over the earlier one's options. A forbidden pair has value
+ * -Infinity and weight 0.
+ */
+export interface PlanEdge {
+  /** The step that introduced the earlier variable, and its position in the frontier. */
+  readonly from: number;
+  readonly position: number;
+  readonly value: Float64Array;
+  readonly weight: Float64Array;
+}
+
+/**
+ * One step of the walk over the factor graph: a variable is introduced; those with no neighbour left to come are dropped.
+ * The frontier is what has been introduced and not dropped, in order of introduction.
+ */
+export interface PlanStep {
+  readonly variable: number;
+  /** The options that are not forbidden, and what each is worth and weighs. */
+  readonly options: Int32Array;
+  readonly value: Float64Array;
+  readonly weight: Float64Array;
+  readonly edges: readonly PlanEdge[];
+  /** Positions of the frontier before this step that stay. */
+  readonly stay: readonly number[];
+  /** Whether the new variable joins the frontier, at its end. */
+  readonly joins: boolean;
+}
+
+/** A walk over all variables of a problem with two-variable factors. */
+export interface Plan {
+  readonly steps: readonly PlanStep[];
+  /** The largest number of variables in the frontier. */
+  readonly width: number;
+  /** The largest number of combinations looked at in one step, and in all. */
+  readonly largestStep: number;
+  readonly totalWork: number;
+}
+
+interface Order {
+  readonly order: readonly number[];
+  readonly work: number;
+}
+
+/** Walks greedily from one variable: next comes whatever leaves the frontier with the fewest combinations. */
+function walkFrom(start: number, sizes: readonly number[], neighbours: readonly ReadonlySet<number>[]): Order {
+  const count = sizes.length;
+  const pending = neighbours.map((n) => n.size);
+  const introduced = new Uint8Array(count);
+  const frontier = new Set<number>();
+  const order: number[] = [];
+  let combinations = 1;
+  let work = 0;
+  let next = start;
+  while (true) {
+    work += combinations * sizes[next]!;
+    introduced[next] = 1;
+    order.push(next);
+    frontier.add(next);
+    for (const n of neighbours[next]!) pending[n]!--;
+    for (const f of [next, ...neighbours[next]!]) if (introduced[f] && pending[f] === 0) frontier.delete(f);
+    combinations = 1;
+    for (const f of frontier) combinations *= sizes[f]!;
+    if (order.length === count) return { order, work };
+    let best = Number.POSITIVE_INFINITY;
+    const candidates = new Set<number>();
+    for (const f of frontier) for (const n of neighbours[f]!) if (!introduced[n]) candidates.add(n);
+    if (candidates.size === 0) for (let i = 0; i < count; i++) if (!introduced[i]) candidates.add(i);
+    for (const c of candidates) {
+      // the frontier after c, and a little for the step itself
+      let after = pending[c] === 0 ? combinations : combinations * sizes[c]!;
+      for (const f of neighbours[c]!) if (introduced[f] && pending[f] === 1) after /= sizes[f]!;
+      const cost = after + combinations * sizes[c]! * 1e-3;
+      if (cost < best || (cost === best && c < next)) {
+        best = cost;
+        next = c;
+      }
+    }
+  }
+}
+
+/** Up to so many starting points are tried. */
+const starts = 64;
+
+function bestOrder(sizes: readonly number[], neighbours: readonly ReadonlySet<number>[]): readonly number[] {
+  let best: Order | undefined;
+  const stride = Math.max(1, Math.ceil(sizes.length / starts));
+  for (let s = 0; s < sizes.length; s += stride) {
+    const order = walkFrom(s, sizes, neighbours);
+    if (best === undefined || order.work < best.work) best = order;
+  }
+  return best!.order;
+}
+
+/** Keeps the rows and columns of a table that are allowed; orients it as earlier x later. */
+function subTable(
+  table: Float64Array,
+  columns: number,
+  rowsKept: Int32Array,
+  columnsKept: Int32Array,
+  turned: boolean,
+): Float64Array {
+  const out = new Float64Array(rowsKept.length * columnsKept.length);
+  for (let i = 0; i < rowsKept.length; i++)
+    for (let j = 0; j < columnsKept.length; j++) {
+      const x = table[rowsKept[i]! * columns + columnsKept[j]!]!;
+      out[turned ? j * rowsKept.length + i : i * columnsKept.length + j] = x;
+    }
+  return out;
+}
+
+/** Finds an order of small frontiers and lays the tables out along it. Null if some variable has every option forbidden. */
+export function planJoint(model: Model): Plan | null {
+  const count = model.names.length;
+  const allowed = model.weights.map((w) => Int32Array.from(w.keys()).filter((i) => !Number.isNaN(w[i]!)));
+  if (allowed.some((a) => a.length === 0)) return null;
+  const neighbours = Array.from({ length: count }, () => new Set<number>());
+  for (const { a, b } of model.pairs) {
+    neighbours[a]!.add(b);
+    neighbours[b]!.add(a);
+  }
+  const sizes = allowed.map((a) => a.length);
+  const order = bestOrder(sizes, neighbours);
+  const stepOf = new Int32Array(count);
+  for (let k = 0; k < count; k++) stepOf[order[k]!] = k;
+  const pending = neighbours.map((n) => n.size);
+  let frontier: number[] = [];
+  let width = 0;
+  let largestStep = 0;
+  let totalWork = 0;
+  const steps = order.map((variable, k): PlanStep => {
+    const options = allowed[variable]!;
+    const pick = (table: Float64Array): Float64Array => Float64Array.from(options, (i) => table[i]!);
+    const edges = model.pairs.flatMap((pair): PlanEdge[] => {
+      const other = pair.a === variable ? pair.b : pair.b === variable ? pair.a : -1;
+      if (other < 0 || stepOf[other]! > k) return [];
+      const cut = (table: Float64Array): Float64Array =>
+        subTable(table, model.weights[pair.b]!.length, allowed[pair.a]!, allowed[pair.b]!, pair.a === variable);
+      const weight = cut(pair.weight);
+      const value = pair.value === null ? new Float64Array(weight.length) : cut(pair.value);
+      for (let i = 0; i < weight.length; i++)
+        if (Number.isNaN(weight[i]!)) {
+          value[i] = Number.NEGATIVE_INFINITY;
+          weight[i] = 0;
+        }
+      return [{ from: stepOf[other]!, position: frontier.indexOf(other), value, weight }];
+    });
+    const work = frontier.reduce((n, f) => n * sizes[f]!, sizes[variable]!);
+    largestStep = Math.max(largestStep, work);
+    totalWork += work;
+    for (const n of neighbours[variable]!) pending[n]!--;
+    const stay = frontier.flatMap((f, position) => (pending[f]! > 0 ? [position] : []));
+    const joins = pending[variable]! > 0;
+    frontier = [...stay.map((position) => frontier[position]!), ...(joins ? [variable] : [])];
+    width = Math.max(width, frontier.length);
+    return {
+      variable,
+      options,
+      value: pick(model.values[variable]!),
+      weight: pick(model.weights[variable]!),
+      edges,
+      stay,
+      joins,
+    };
+  });
+  return { steps, width, largestStep, totalWork };
+}
