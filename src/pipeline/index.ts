@@ -1,0 +1,2 @@
+export { prune } from "./prune.js";
+export type * from "./types.js";

@@ -1,0 +1,304 @@
+/** The main job: a network and a budget in, a faster network out, both measured. */
+import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
+import { HalpError } from "../errors.js";
+import type { AnalyzedGraph } from "../graph/analysis.js";
+import { analyzeGraph } from "../graph/infer.js";
+import { countParameters } from "../graph/parameters.js";
+import { readModel, writeModel } from "../onnx/index.js";
+import { findOperator } from "../operators/index.js";
+import { groupOptions, rankVariables } from "../problem/index.js";
+import { applyPlan, type RewriteResult, vanishing, verifyRewrite } from "../rewrite/index.js";
+import { measurePair } from "../runtime/index.js";
+import { collectSaliency } from "../saliency/index.js";
+import { judgeAccuracy, judgeOutputs, openPruneData, type PruneData } from "./data.js";
+import { checkWritable, makeRunFolder, writeJson } from "./files.js";
+import { type Oracle, openOracle } from "./oracle.js";
+import { originalChannels, planForOriginal } from "./origin.js";
+import { budgetSchedule } from "./schedule.js";
+import { type Candidate, searchPlan } from "./search.js";
+import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
+
+/** The network as some plan left it. */
+interface Stage {
+  readonly analyzed: AnalyzedGraph;
+  readonly coupling: Coupling;
+  /** Channels of this coupling as channels of the original. */
+  readonly origin: Int32Array;
+}
+
+/** A network that was measured against the dense one. */
+interface Measured {
+  readonly candidate: Candidate<RewriteResult>;
+  readonly ratio: number;
+  readonly spread: number;
+  readonly denseNs: number;
+  readonly prunedNs: number;
+}
+
+const defaults = { steps: 1, rounds: 3, tolerance: 0.03, batch: 1, threads: 1, seed: 0, samples: 1000 };
+/** Below this share of the budget more was removed than asked for, and another round is worth its time. */
+const slack = 0.96;
+
+/**
+ * Prunes a model to a latency budget and measures the result.
+ * @throws HalpError HALP_INFEASIBLE_BUDGET (exit code 3); HALP_BUDGET_MISSED (exit code 4, `cause` is the
+ * {@link PruneResult} of the best network, which is written all the same); and whatever the rooms refuse.
+ */
+export async function prune(options: PruneOptions): Promise<PruneResult> {
+  const warnings: string[] = [];
+  const warn = (message: string) => {
+    warnings.push(message);
+    options.onWarning?.(message);
+  };
+  const steps = options.steps ?? defaults.steps;
+  const seed = options.seed ?? defaults.seed;
+  checkBudget(options.budget);
+  await checkWritable(options.output);
+  await makeRunFolder(options.runFolder);
+  const model = await readModel(options.model);
+  const analyzed = analyzeGraph(model, findOperator, {
+    ...(options.inputs ? { inputs: options.inputs } : {}),
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
+  });
+  const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
+  if (coupling.groups.every((g) => g.frozen !== undefined)) throw nothingToPrune(options.model, coupling);
+  for (const { reason } of coupling.unknown) warn(`Some channels stay whole: their tensor ${reason}.`);
+  const data = await openPruneData(analyzed, coupling, options);
+  const { signal: _signal, onProgress: _progress, onWarning: _warning, clock: _clock, ...config } = options;
+  await writeJson(options.runFolder, "config.json", { format: "halp.config/1", ...config, steps, seed });
+
+  using oracle = await openOracle(options, warn);
+  const densePredictedNs = await oracle.predictNs(analyzed);
+  const ratio = await budgetRatio(options, analyzed);
+  const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
+
+  let stage: Stage = { analyzed, coupling, origin: Int32Array.from({ length: coupling.channelCount }, (_, i) => i) };
+  let importanceKept = 1;
+  for (let step = 0; step < steps - 1; step++) {
+    options.onProgress?.({ phase: "steps", done: step, total: steps });
+    const search = await prepareStep(stage, data, oracle, options, step);
+    const found = await search(targets[step] as number);
+    importanceKept *= found.kept;
+    await writeJson(
+      options.runFolder,
+      `step-${step + 1}.json`,
+      stepRecord(coupling, found.candidate, targets[step] as number),
+    );
+    stage = stageOf(found.candidate.model, coupling, options.freeze ?? []);
+  }
+
+  options.onProgress?.({ phase: "steps", done: steps - 1, total: steps });
+  const search = await prepareStep(stage, data, oracle, options, steps - 1);
+  let target = targets[steps - 1] as number;
+  let best: Measured | undefined;
+  let bestKept = 0;
+  let rounds = 0;
+  const most = ratio * (1 + (options.tolerance ?? defaults.tolerance));
+  while (rounds < Math.max(1, options.rounds ?? defaults.rounds)) {
+    rounds++;
+    const found = await search(target);
+    const measured = await measure(analyzed, found.candidate, options);
+    const met = measured.ratio <= most;
+    const better = !best || (met ? best.ratio > most || found.kept > bestKept : measured.ratio < best.ratio);
+    if (better) {
+      best = measured;
+      bestKept = found.kept;
+    }
+    if (met && measured.ratio >= slack * ratio) break;
+    // What was measured says how far the prediction is off; the next target makes up for it.
+    target *= ratio / measured.ratio;
+    if (target > densePredictedNs) break;
+  }
+  if (!best) throw new Error("no round was measured");
+  importanceKept *= bestKept;
+
+  const { candidate } = best;
+  const { maxError } = verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, { seed });
+  await writeModel(candidate.model.model, options.output);
+  const outputError = await judgeOutputs(model, candidate.model.model, data, options);
+  const accuracy = await judgeAccuracy(model, candidate.model.model, data, options);
+  const result: PruneResult = {
+    format: "halp.result/1",
+    budgetRatio: ratio,
+    predictedRatio: candidate.predictedNs / densePredictedNs,
+    measuredRatio: best.ratio,
+    latencyNs: { dense: best.denseNs, pruned: best.prunedNs },
+    spread: best.spread,
+    parameters: { dense: countParameters(analyzed), pruned: countParameters(candidate.model.analyzed) },
+    accuracy,
+    maskedError: maxError,
+    outputError,
+    importanceKept,
+    steps,
+    rounds,
+    groups: groupReports(coupling, candidate.plan),
+    output: options.output,
+    warnings,
+  };
+  await writeJson(options.runFolder, "plan.json", planRecord(coupling, candidate.plan));
+  await writeJson(options.runFolder, "result.json", result);
+  if (best.ratio > most) throw missedBudget(result);
+  return result;
+}
+
+type StepSearch = (targetNs: number) => Promise<{ candidate: Candidate<RewriteResult>; kept: number }>;
+
+/** Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original. */
+async function prepareStep(
+  stage: Stage,
+  data: PruneData,
+  oracle: Oracle,
+  options: PruneOptions,
+  step: number,
+): Promise<StepSearch> {
+  const { analyzed, coupling } = stage;
+  const { original } = data;
+  const saliency = await collectSaliency({
+    analyzed,
+    coupling,
+    batches: data.batches(step),
+    criterion: options.criterion ?? "taylor",
+    seed: (options.seed ?? defaults.seed) + step,
+    ...(options.signal ? { signal: options.signal } : {}),
+    onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
+  });
+  const alignment = await oracle.alignment();
+  const mayVanish = vanishingGroups(analyzed, coupling);
+  const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
+  const variables = rankVariables(coupling, saliency.importance, (group) =>
+    groupOptions(group, { alignment }, mayVanish.has(group.id)).filter((k) => k === 0 || k >= narrowest * group.size),
+  );
+  const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);
+  const presentNs = await oracle.predictNs(analyzed);
+  const predict = async (plan: Plan) => {
+    const full = planForOriginal(original.coupling, coupling, stage.origin, plan);
+    const model = applyPlan(original.analyzed, original.coupling, full, findOperator);
+    return { model, predictedNs: await oracle.predictNs(model.analyzed) };
+  };
+  return async (targetNs) => {
+    const found = await searchPlan({
+      analyzed,
+      coupling,
+      variables,
+      oracle,
+      targetNs,
+      presentNs,
+      predict,
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
+    return { candidate: { ...found, plan }, kept: whole > 0 ? found.importance / whole : 1 };
+  };
+}
+
+function stageOf(rewritten: RewriteResult, original: Coupling, freeze: readonly string[]): Stage {
+  const { analyzed } = rewritten;
+  const standing = new Set(analyzed.graph.nodes.flatMap((n) => [n.name, ...n.outputs]));
+  const names = freeze.filter((f) => f.includes("*") || standing.has(f) || analyzed.constants.has(f));
+  const coupling = analyzeCoupling(analyzed, findOperator, { freeze: names });
+  return { analyzed, coupling, origin: originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis)) };
+}
+
+/** Groups that may all vanish together: each is taken where the network still connects with those taken before. */
+function vanishingGroups(analyzed: AnalyzedGraph, coupling: Coupling): ReadonlySet<number> {
+  const taken = new Set<number>();
+  for (const group of coupling.groups) {
+    if (group.frozen !== undefined) continue;
+    if (vanishing(analyzed, coupling, [...taken, group.id]).ok) taken.add(group.id);
+  }
+  return taken;
+}
+
+async function measure(
+  analyzed: AnalyzedGraph,
+  candidate: Candidate<RewriteResult>,
+  options: PruneOptions,
+): Promise<Measured> {
+  options.onProgress?.({ phase: "measuring", done: 0, total: 1 });
+  const pair = await measurePair(analyzed.model, candidate.model.model, {
+    inputs: Object.fromEntries(analyzed.inputDims),
+    threads: options.threads ?? defaults.threads,
+    seed: options.seed ?? defaults.seed,
+    ...(options.signal ? { signal: options.signal } : {}),
+    onProgress: (done, total) => options.onProgress?.({ phase: "measuring", done, total }),
+  });
+  return {
+    candidate,
+    ratio: pair.ratio,
+    spread: pair.spread,
+    denseNs: pair.dense.median,
+    prunedNs: pair.pruned.median,
+  };
+}
+
+/** The budget as a fraction of the dense latency; a budget in time is held against a measurement. */
+async function budgetRatio(options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
+  const { budget } = options;
+  if (budget.kind === "ratio") return budget.ratio;
+  const { measureModels } = await import("../runtime/index.js");
+  const { latencies } = await measureModels([analyzed.model], {
+    inputs: Object.fromEntries(analyzed.inputDims),
+    threads: options.threads ?? defaults.threads,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  const dense = latencies[0]?.median ?? Number.NaN;
+  if (budget.ns >= dense)
+    throw new HalpError(
+      "HALP_BUDGET_RANGE",
+      `The network already takes ${(dense / 1e6).toFixed(3)} ms here, less than the budget of ${(budget.ns / 1e6).toFixed(3)} ms: there is nothing to do.`,
+    );
+  return budget.ns / dense;
+}
+
+function checkBudget(budget: Budget): void {
+  const fits =
+    budget.kind === "ratio" ? budget.ratio > 0 && budget.ratio < 1 : budget.ns > 0 && Number.isFinite(budget.ns);
+  if (!fits)
+    throw new HalpError(
+      "HALP_BUDGET_RANGE",
+      `The budget must lie above 0 and below 100 % of the dense latency (55%), or be a time above 0 (3.2ms); got ${
+        budget.kind === "ratio" ? `${100 * budget.ratio} %` : `${budget.ns / 1e6} ms`
+      }.`,
+    );
+}
+
+function nothingToPrune(file: string, coupling: Coupling): HalpError {
+  const reasons = [...new Set(coupling.groups.map((g) => g.frozen).filter((r) => r !== undefined))].slice(0, 3);
+  return new HalpError(
+    "HALP_NOTHING_TO_PRUNE",
+    `No channels of ${file} may be removed: ${reasons.length > 0 ? reasons.join("; ") : "it has no convolution or linear layer with constant weights"}. \`halp inspect\` shows each group.`,
+    { file },
+  );
+}
+
+function missedBudget(result: PruneResult): HalpError {
+  const percent = (r: number) => `${(100 * r).toFixed(1)} %`;
+  return new HalpError(
+    "HALP_BUDGET_MISSED",
+    `The network takes ${percent(result.measuredRatio)} of the dense latency as measured; the budget was ${percent(result.budgetRatio)}, ` +
+      `predicted were ${percent(result.predictedRatio)}, after ${result.rounds} rounds. The best network so far is in ${result.output}. ` +
+      "More rounds (--rounds) or a quieter machine may help.",
+    { exitCode: 4, cause: result },
+  );
+}
+
+function groupReports(coupling: Coupling, plan: Plan): GroupReport[] {
+  return coupling.groups.map((g) => ({
+    name: g.name,
+    dense: g.size,
+    kept: plan.kept[g.id]?.length ?? g.size,
+    ...(g.frozen === undefined ? {} : { frozen: g.frozen }),
+  }));
+}
+
+function planRecord(coupling: Coupling, plan: Plan) {
+  const groups = coupling.groups.filter((g) => g.frozen === undefined);
+  return {
+    format: "halp.plan/1",
+    groups: Object.fromEntries(groups.map((g) => [g.name, { size: g.size, kept: [...(plan.kept[g.id] ?? [])] }])),
+  };
+}
+
+function stepRecord(coupling: Coupling, candidate: Candidate<RewriteResult>, targetNs: number) {
+  return { ...planRecord(coupling, candidate.plan), targetNs, predictedNs: candidate.predictedNs };
+}
