@@ -61,15 +61,15 @@ export type Dim = number | string | null;
 /** Name and type of a graph input, output or inner value. */
 export interface ValueInfo {
   readonly name: string;
-  /** Tensor element type; undefined for sequences, maps, optionals (kept in `extra`). */
+  /** Tensor element type; undefined for sequences, maps, optionals (kept in `typeExtra`). */
   readonly dtype?: DataType;
   readonly dtypeCode?: number;
   /** Undefined: rank unknown. */
   readonly dims?: readonly Dim[];
   readonly docString?: string;
   readonly extra?: Extra;
-  /** Unknown fields of the nested TypeProto, TypeProto.Tensor and of each dimension, as the codec wants them. Opaque. */
-  readonly typeExtra?: unknown;
+  /** The TypeProto as it came, where `dtypeCode` and `dims` do not tell all of it (sequences, denotations). Opaque. */
+  readonly typeExtra?: Extra;
 }
 
 /** An attribute of a node. Integers are bigint: exact over the whole int64 range (INT64_MAX is a common "to the end"). */
@@ -88,8 +88,6 @@ export type Attribute =
 
 export interface AttributeMeta {
   readonly docString?: string;
-  /** Name of the attribute of the enclosing function that this one refers to. */
-  readonly refAttrName?: string;
   readonly extra?: Extra;
 }
 

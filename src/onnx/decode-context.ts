@@ -1,0 +1,38 @@
+import { HalpError } from "../errors.js";
+import type { Tensor } from "../graph/ir.js";
+import type { Copy } from "./sources.js";
+
+/** Bounds on what a file may ask of its reader. */
+export interface DecodeLimits {
+  /** Graphs within graphs (bodies of If, Loop and Scan). Default 32. */
+  readonly graphDepth?: number;
+  /** Nodes, tensors, values and attributes in all. Default 10 million. */
+  readonly objects?: number;
+}
+
+/** What one reading of a model carries along. */
+export interface DecodeContext {
+  readonly file: string | undefined;
+  readonly limits: Required<DecodeLimits>;
+  /** Bytes of a tensor that lies in another file. */
+  readonly resolveExternal?: ((tensor: Tensor) => Uint8Array) | undefined;
+  /** Tensors met so far whose elements had to be copied. */
+  readonly copies: Copy[];
+  objects: number;
+}
+
+export function formatError(context: Pick<DecodeContext, "file">, what: string): HalpError {
+  return new HalpError("HALP_ONNX_FORMAT", `${what} Export the model again, or check that it is an ONNX file.`, {
+    ...(context.file === undefined ? {} : { file: context.file }),
+  });
+}
+
+/** Counts an object against the limit. */
+export function countObject(context: DecodeContext): void {
+  if (++context.objects > context.limits.objects)
+    throw new HalpError(
+      "HALP_ONNX_LIMIT",
+      `The model holds more than ${context.limits.objects} objects (nodes, tensors, values, attributes); raise limits.objects to read it.`,
+      context.file === undefined ? {} : { file: context.file },
+    );
+}

@@ -1,0 +1,173 @@
+import type { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { StringEntry, Tensor } from "../graph/ir.js";
+import { dataTypeOf } from "../graph/tensors.js";
+import type { DecodeContext } from "./decode-context.js";
+import { formatError } from "./decode-context.js";
+import { ENTRY, TENSOR, typedField } from "./schema.js";
+import { rememberSource } from "./sources.js";
+import { decodeText } from "./text.js";
+import { concat, MessageWriter, packed, readMessage, readScalars } from "./wire.js";
+
+const readInt64 = (r: BinaryReader): bigint => BigInt(r.int64());
+
+/** Views wherever the elements lie in the file as they lie in memory; varints and scattered elements are copied. */
+export function decodeTensor(bytes: Uint8Array, context: DecodeContext): Tensor {
+  const dims: bigint[] = [];
+  let dtypeCode = 0;
+  let name = "";
+  let docString: string | undefined;
+  let raw: Uint8Array | undefined;
+  let location = 0;
+  const external: StringEntry[] = [];
+  const fixed = { floatData: [] as Uint8Array[], doubleData: [] as Uint8Array[] };
+  const varints = { int32Data: [] as number[], int64Data: [] as bigint[], uint64Data: [] as bigint[] };
+  const strings: Uint8Array[] = [];
+
+  let extra = readMessage(bytes, (tag, r) => {
+    switch (tag) {
+      case TENSOR.dims:
+      case packed(TENSOR.dims):
+        return readScalars(tag, r, readInt64, dims);
+      case TENSOR.dataType:
+        dtypeCode = r.int32();
+        return true;
+      case TENSOR.floatData:
+        fixed.floatData.push(r.skip(5));
+        return true;
+      case packed(TENSOR.floatData):
+        fixed.floatData.push(r.bytes());
+        return true;
+      case TENSOR.doubleData:
+        fixed.doubleData.push(r.skip(1));
+        return true;
+      case packed(TENSOR.doubleData):
+        fixed.doubleData.push(r.bytes());
+        return true;
+      case TENSOR.int32Data:
+      case packed(TENSOR.int32Data):
+        return readScalars(tag, r, (reader) => reader.int32(), varints.int32Data);
+      case TENSOR.int64Data:
+      case packed(TENSOR.int64Data):
+        return readScalars(tag, r, readInt64, varints.int64Data);
+      case TENSOR.uint64Data:
+      case packed(TENSOR.uint64Data):
+        return readScalars(tag, r, readInt64, varints.uint64Data);
+      case TENSOR.stringData:
+        strings.push(r.bytes());
+        return true;
+      case TENSOR.name:
+        name = decodeText(r.bytes());
+        return true;
+      case TENSOR.rawData:
+        raw = r.bytes();
+        return true;
+      case TENSOR.docString:
+        docString = decodeText(r.bytes());
+        return true;
+      case TENSOR.externalData:
+        external.push(decodeEntry(r.bytes()));
+        return true;
+      case TENSOR.dataLocation:
+        location = r.int32();
+        return true;
+      default:
+        return false;
+    }
+  });
+
+  const typed = { ...fixed, ...varints, stringData: strings };
+  const used = Object.entries(typed).filter(([, values]) => values.length > 0);
+  const { field, width } = typedField(dtypeCode);
+  for (const [other] of used)
+    if (other !== field || raw?.byteLength)
+      throw formatError(
+        context,
+        `Tensor "${name}" of data type ${dtypeCode} should hold its elements in raw_data or ${field} alone, but holds some in ${other}${raw?.byteLength ? " beside raw_data" : ""}.`,
+      );
+  const isExternal = location === 1;
+  if (!isExternal && external.length > 0) {
+    // Entries that nothing asks for: kept, not followed.
+    const writer = new MessageWriter(extra);
+    for (const e of external) writer.message(TENSOR.externalData, encodeEntry(e));
+    extra = concat(writer.finish());
+  }
+  const head = {
+    name,
+    dtype: dataTypeOf(dtypeCode),
+    dtypeCode,
+    dims: dims.map((d) => {
+      const n = Number(d);
+      if (n < 0 || !Number.isSafeInteger(n))
+        throw formatError(context, `Tensor "${name}" has the impossible dimension ${d}.`);
+      return n;
+    }),
+    ...(field === "stringData" ? { strings } : {}),
+    ...(docString === undefined ? {} : { docString }),
+    ...(extra ? { extra } : {}),
+  };
+  if (isExternal) {
+    const reference = { ...head, storage: "external" as const, external: { entries: external }, bytes: EMPTY };
+    const tensor = { ...reference, bytes: context.resolveExternal?.(reference) ?? EMPTY };
+    rememberSource(tensor, bytes, []);
+    return tensor;
+  }
+  if (raw && used.length === 0) {
+    const tensor: Tensor = { ...head, storage: "raw", bytes: raw };
+    rememberSource(tensor, bytes, []);
+    return tensor;
+  }
+  const elements =
+    field === "stringData"
+      ? EMPTY
+      : field in fixed
+        ? concat(typed[field] as Uint8Array[])
+        : fromVarints(varints[field as keyof typeof varints], width);
+  const tensor: Tensor = { ...head, storage: "typed", bytes: elements };
+  if (elements.buffer !== bytes.buffer && elements.byteLength > 0)
+    context.copies.push({ tensor, decode: () => decodeTensor(bytes, { ...context, copies: [] }).bytes });
+  rememberSource(
+    tensor,
+    bytes,
+    context.copies.slice(-1).filter((c) => c.tensor === tensor),
+  );
+  return tensor;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Little-endian elements of `width` bytes; what does not fit is cut, as ONNX Runtime does. */
+function fromVarints(values: readonly (number | bigint)[], width: number): Uint8Array {
+  const bytes = new Uint8Array(values.length * width);
+  const view = new DataView(bytes.buffer);
+  for (const [i, v] of values.entries()) {
+    if (width === 8) view.setBigInt64(8 * i, BigInt(v), true);
+    else {
+      const n = typeof v === "number" ? v : Number(BigInt.asIntN(32, v));
+      if (width === 4) view.setInt32(4 * i, n, true);
+      else if (width === 2) view.setInt16(2 * i, n, true);
+      else view.setInt8(i, n);
+    }
+  }
+  return bytes;
+}
+
+export function decodeEntry(bytes: Uint8Array): StringEntry {
+  let key = "";
+  let value = "";
+  readMessage(bytes, (tag, r) => {
+    if (tag === ENTRY.key) key = decodeText(r.bytes());
+    else if (tag === ENTRY.value) value = decodeText(r.bytes());
+    else return false;
+    return true;
+  });
+  const entry = { key, value };
+  rememberSource(entry, bytes, []);
+  return entry;
+}
+
+export function encodeEntry(entry: StringEntry): readonly Uint8Array[] {
+  const writer = new MessageWriter();
+  writer.string(ENTRY.key, entry.key);
+  writer.string(ENTRY.value, entry.value);
+  return writer.finish();
+}

@@ -1,0 +1,8 @@
+/** ONNX files to IR and back, nothing lost. */
+export { type DecodeOptions, decodeModel } from "./decode.js";
+export type { DecodeLimits } from "./decode-context.js";
+export { encodeModel } from "./encode.js";
+export { mapTensors, tensorsOf } from "./map-tensors.js";
+export { readModel } from "./read-model.js";
+export { inlineExternalData } from "./write-external.js";
+export { type WriteOptions, writeModel } from "./write-model.js";

@@ -1,0 +1,36 @@
+/**
+ * What was read, beside what became of it: the bytes from which an object of the IR was decoded. The IR is never edited in
+ * place, so an object that is still the same object is written by its source bytes: unedited parts of a model come out
+ * byte for byte, in whatever order, packing or explicit emptiness their writer chose, also when other parts were
+ * edited. An edited part is a new object and is written canonically.
+ *
+ * A cache by identity and no more: without an entry the object is written from its fields, with the same meaning.
+ */
+import type { Tensor } from "../graph/ir.js";
+
+interface Source {
+  readonly bytes: Uint8Array;
+  /** Tensors within whose elements are copies (decoded from varints): should someone have written to these, the source no longer holds. */
+  readonly copies: readonly Copy[];
+  /** Of an attribute: the name that the bytes give it. */
+  readonly name: string | undefined;
+}
+export interface Copy {
+  readonly tensor: Tensor;
+  /** Decodes the elements once more. */
+  readonly decode: () => Uint8Array;
+}
+
+const sources = new WeakMap<object, Source>();
+
+export function rememberSource(of: object, bytes: Uint8Array, copies: readonly Copy[], name?: string): void {
+  sources.set(of, { bytes, copies, name });
+}
+
+/** The bytes that still say what the object says, or undefined. */
+export function sourceOf(of: object, name?: string): Uint8Array | undefined {
+  const source = sources.get(of);
+  if (!source || source.name !== name) return undefined;
+  const intact = source.copies.every(({ tensor, decode }) => Buffer.compare(tensor.bytes, decode()) === 0);
+  return intact ? source.bytes : undefined;
+}

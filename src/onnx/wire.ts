@@ -1,0 +1,154 @@
+/** Protobuf's wire format: messages read field by field, and written without copying what is large. */
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { Extra } from "../graph/ir.js";
+import { encodeText } from "./text.js";
+
+/** A field number and its wire type in one number, as protobuf writes it. */
+export type Tag = number;
+export const varint = (field: number): Tag => (field << 3) | WireType.Varint;
+export const bit32 = (field: number): Tag => (field << 3) | WireType.Bit32;
+export const bit64 = (field: number): Tag => (field << 3) | WireType.Bit64;
+export const length = (field: number): Tag => (field << 3) | WireType.LengthDelimited;
+/** The packed form of a repeated scalar. Readers must take both forms, whatever the schema says. */
+export const packed = (tag: Tag): Tag => (tag & ~7) | WireType.LengthDelimited;
+
+/** Bytes that are no protobuf message. */
+export class MalformedMessage extends Error {
+  /** The innermost message in which reading failed. */
+  readonly within: Uint8Array;
+  /** Where, in bytes from the start of that message. */
+  readonly position: number;
+  /** A field claims to go on beyond the end of the message. */
+  readonly pastEnd: boolean;
+  constructor(message: Uint8Array, position: number, cause: Error) {
+    super(cause.message, { cause });
+    this.within = message;
+    this.position = position;
+    this.pastEnd = cause instanceof RangeError;
+  }
+}
+
+/**
+ * Calls `visit` for each field; it reads the field and returns true, or leaves it alone and returns false. Fields left
+ * alone are returned as they came, in their order.
+ * @throws MalformedMessage
+ */
+export function readMessage(bytes: Uint8Array, visit: (tag: Tag, reader: BinaryReader) => boolean): Extra | undefined {
+  const reader = new BinaryReader(bytes);
+  const left: Uint8Array[] = [];
+  try {
+    while (reader.pos < reader.len) {
+      const start = reader.pos;
+      const [field, wire] = reader.tag();
+      if (!visit((field << 3) | wire, reader)) {
+        reader.skip(wire, field);
+        left.push(bytes.subarray(start, reader.pos));
+      } else if (reader.pos > reader.len) throw new RangeError("premature EOF");
+    }
+  } catch (e) {
+    // Plain errors and RangeErrors are the reader's; all others are not about this message.
+    if (e instanceof RangeError || (e instanceof Error && e.constructor === Error))
+      throw new MalformedMessage(bytes, Math.min(reader.pos, reader.len), e);
+    throw e;
+  }
+  return left.length === 0 ? undefined : concat(left);
+}
+
+/** Reads one value, or all values of the packed form. */
+export function readScalars<T>(tag: Tag, reader: BinaryReader, read: (reader: BinaryReader) => T, into: T[]): true {
+  if ((tag & 7) !== WireType.LengthDelimited) {
+    into.push(read(reader));
+    return true;
+  }
+  const size = reader.uint32();
+  const end = reader.pos + size;
+  if (end > reader.len) throw new RangeError("premature EOF");
+  while (reader.pos < end) into.push(read(reader));
+  if (reader.pos > end) throw new Error("packed values do not end where their length says");
+  return true;
+}
+
+/** One piece as it is, several joined in a new array. */
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  if (pieces.length === 1 && first) return first;
+  const all = new Uint8Array(pieces.reduce((n, p) => n + p.byteLength, 0));
+  let at = 0;
+  for (const p of pieces) {
+    all.set(p, at);
+    at += p.byteLength;
+  }
+  return all;
+}
+
+/** From this size on, bytes are handed on as views instead of being copied into the writer's buffer. */
+const VIEW_FROM = 1024;
+
+/**
+ * Writes the fields of one message, in the order of their numbers. Fields kept from the source (`extra`) go in where
+ * their number belongs, as C++ and Python writers order them.
+ */
+export class MessageWriter {
+  readonly #pieces: Uint8Array[] = [];
+  readonly #small = new BinaryWriter();
+  #extras: [field: number, bytes: Uint8Array][] = [];
+
+  constructor(extra?: Extra) {
+    if (extra) this.#extras = splitFields(extra);
+  }
+
+  #tag(tag: Tag): BinaryWriter {
+    this.#writeExtrasBelow(tag >>> 3);
+    return this.#small.uint32(tag);
+  }
+  #writeExtrasBelow(field: number): void {
+    for (let first = this.#extras[0]; first && first[0] < field; first = this.#extras[0]) {
+      this.#append(first[1]);
+      this.#extras.shift();
+    }
+  }
+  #append(bytes: Uint8Array): void {
+    if (bytes.byteLength < VIEW_FROM) this.#small.raw(bytes);
+    else this.#pieces.push(this.#small.finish(), bytes);
+  }
+
+  int(tag: Tag, value: bigint | number): void {
+    this.#tag(tag).int64(value);
+  }
+  uint(tag: Tag, value: bigint): void {
+    this.#tag(tag).uint64(value);
+  }
+  float(tag: Tag, value: number): void {
+    this.#tag(tag).raw(new Uint8Array(Float32Array.of(value).buffer));
+  }
+  bytes(tag: Tag, value: Uint8Array): void {
+    this.#tag(tag).uint32(value.byteLength);
+    this.#append(value);
+  }
+  string(tag: Tag, value: string): void {
+    this.bytes(tag, encodeText(value));
+  }
+  message(tag: Tag, pieces: readonly Uint8Array[]): void {
+    this.#tag(tag).uint32(pieces.reduce((n, p) => n + p.byteLength, 0));
+    for (const p of pieces) this.#append(p);
+  }
+  /** The message, to be joined by whoever needs it whole. */
+  finish(): readonly Uint8Array[] {
+    this.#writeExtrasBelow(Number.POSITIVE_INFINITY);
+    this.#pieces.push(this.#small.finish());
+    return this.#pieces;
+  }
+}
+
+function splitFields(extra: Extra): [number, Uint8Array][] {
+  const fields: [number, Uint8Array][] = [];
+  const reader = new BinaryReader(extra);
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const [field, wire] = reader.tag();
+    reader.skip(wire, field);
+    fields.push([field, extra.subarray(start, reader.pos)]);
+  }
+  // Stable: fields of one number keep their order.
+  return fields.sort((a, b) => a[0] - b[0]);
+}
