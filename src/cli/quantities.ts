@@ -39,9 +39,11 @@ function round(value: number): string {
   return value.toFixed(Math.min(3, digits));
 }
 
-/** Dims as they are written: [1, 3, "h", null] -> "1x3xhx?". */
+/** Dims as they are written: [1, 3, "h", null] -> "1x3xhx?". Long names of dimensions say no more than "?". */
 export function formatDims(dims: readonly (number | string | null)[] | undefined): string {
-  return dims === undefined ? "?" : dims.length === 0 ? "scalar" : dims.map((d) => d ?? "?").join("x");
+  if (dims === undefined) return "?";
+  const show = (d: number | string | null) => (d === null || (typeof d === "string" && d.length > 8) ? "?" : d);
+  return dims.length === 0 ? "scalar" : dims.map(show).join("x");
 }
 
 /** "1 group", "2 groups". */

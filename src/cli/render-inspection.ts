@@ -32,13 +32,21 @@ export function renderInspection(found: Inspection, width: number, styles: Style
   );
   for (const group of [...free, ...frozen]) lines.push("", ...renderGroup(group, width, styles, all));
   if (found.unknown.length > 0) {
-    lines.push(
-      "",
-      styles.bold(`${plural(found.unknown.length, "node")} that halp does not know; what they touch is frozen`),
-    );
-    for (const node of found.unknown) lines.push(wrap(printable(`${named(node)}: ${node.reason}`), width, "  "));
+    const title = `${plural(found.unknown.length, "node")} that halp does not know; what they touch is frozen`;
+    lines.push("", styles.bold(title), ...renderUnknown(found.unknown, width, all));
   }
   return lines.join("\n");
+}
+
+/** By operator, and with `all` by node. */
+function renderUnknown(unknown: Inspection["unknown"], width: number, all: boolean): string[] {
+  if (all) return unknown.map((node) => wrap(printable(`${named(node)}: ${node.reason}`), width, "  "));
+  const byType = new Map<string, (typeof unknown)[number][]>();
+  for (const node of unknown) byType.set(node.opType, [...(byType.get(node.opType) ?? []), node]);
+  return [...byType].map(([opType, nodes]) => {
+    const more = nodes.length > 1 ? ` and ${nodes.length - 1} more (--all lists them)` : "";
+    return wrap(printable(`${opType}: ${nodes[0]!.name}${more}`), width, "  ");
+  });
 }
 
 function renderGroup(group: InspectedGroup, width: number, styles: Styles, all: boolean): string[] {

@@ -1,6 +1,7 @@
 /** From the words on the command line to an exit code. */
 import { Command, CommanderError } from "commander";
 import { addCommand, plainWidth } from "./command.js";
+import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { inspectCommand } from "./commands/inspect.js";
@@ -12,7 +13,16 @@ import { renderError } from "./render-error.js";
 import { makeStyles } from "./style.js";
 import { halpVersion } from "./version.js";
 
-const commands = [inspectCommand, pruneCommand, solveCommand, measureCommand, evaluateCommand, doctorCommand];
+/** In the order of the help. */
+export const commands = [
+  inspectCommand,
+  pruneCommand,
+  solveCommand,
+  measureCommand,
+  evaluateCommand,
+  doctorCommand,
+  demoCommand,
+];
 
 /**
  * @param args without the two of the node process.
