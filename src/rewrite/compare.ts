@@ -2,8 +2,11 @@
 import { sizeOf } from "../graph/tensors.js";
 import type { RuntimeTensor } from "../runtime/index.js";
 
+/** Kernels of sigmoid and softmax are exact to about 1e-7 of one, however small what they return. */
+const smallestScale = 0.01;
+
 export interface Difference {
-  /** Largest and mean absolute difference, relative to the largest finite magnitude in the reference. */
+  /** Largest and mean absolute difference, relative to the largest finite magnitude in the reference, or to {@link smallestScale}. */
   readonly max: number;
   readonly mean: number;
 }
@@ -21,7 +24,7 @@ export function difference(
   const none = { max: Number.POSITIVE_INFINITY, mean: Number.POSITIVE_INFINITY };
   if (dims.join() !== pruned.dims.join()) return none;
   const offsets = offsetsOf(reference.dims, keptOf);
-  let scale = 0;
+  let scale = smallestScale;
   for (const v of reference.data) if (Number.isFinite(Number(v))) scale = Math.max(scale, Math.abs(Number(v)));
   let max = 0;
   let sum = 0;
@@ -34,8 +37,7 @@ export function difference(
     max = Math.max(max, d);
     sum += d;
   }
-  const unit = scale > 0 ? scale : 1;
-  return { max: max / unit, mean: sum / unit / Math.max(1, offsets.length) };
+  return { max: max / scale, mean: sum / scale / Math.max(1, offsets.length) };
 }
 
 /** Flat index in the whole tensor of each element of the cut one. */

@@ -140,7 +140,7 @@ const gather: SliceRule = (c) => {
   );
 };
 
-/** Amounts are those of the padded channels that stay. */
+/** Amounts are those of the padded channels that stay; where none is left there is nothing to pad. */
 const pad: SliceRule = (c) => {
   const [x = ""] = c.node.inputs;
   const [y = ""] = c.node.outputs;
@@ -162,6 +162,11 @@ const pad: SliceRule = (c) => {
     changed.set(entry + axes.length, atEnd);
   });
   if (changed.size === 0) return c.node;
+  const nothingLeft = pads.every((pair, axis) => {
+    const entry = axes.indexOf(axis);
+    return [0, 1].every((end) => (changed.get(entry + end * axes.length) ?? pair[end]) === 0);
+  });
+  if (nothingLeft) return identity(x, c.node);
   for (const name of ["pads", "paddings"]) {
     const given = intsAttr(c.node, name);
     if (given) return withAttribute(c.node, name, attr.ints(given.map((v, i) => changed.get(i) ?? v)));
