@@ -8,6 +8,7 @@ export {
   measurePair,
   type PairTimings,
 } from "./measure-models.js";
+export { type KernelTimes, optimizedModel, type Profile, type ProfileOptions, profileModel } from "./profile.js";
 export { randomTensor, uniform } from "./random-data.js";
 export { lowerMean, quantileOf, type Samples, summarize } from "./samples.js";
 export {

@@ -1,0 +1,100 @@
+/** Which kernels of a bank's run belong to which layer. */
+import type { Node } from "../graph/ir.js";
+import { lowerMean, type Profile, type Samples, summarize } from "../runtime/index.js";
+import { type LayerConfig, layoutDomain } from "./config.js";
+
+export interface RawLayer {
+  /** Nanoseconds, profiler's cost included: mean of the lower half of the runs. */
+  readonly lower: number;
+  readonly samples: Samples;
+  /** Number of kernels that the runtime makes of the layer. */
+  readonly kernels: number;
+  /** Whether inputs and results had the layouts that the configuration says. */
+  readonly layoutAsExpected: boolean;
+}
+
+/** Splits a profile of a bank into its layers, by following the optimised graph from readers back to makers. */
+export function attributeKernels(
+  profile: Profile,
+  configs: readonly LayerConfig[],
+  prefixOf: (layer: number) => string,
+): RawLayer[] {
+  const producer = new Map<string, Node>();
+  const readers = new Map<string, Node[]>();
+  for (const n of profile.optimized.graph.nodes) {
+    for (const o of n.outputs) if (o !== "") producer.set(o, n);
+    const layer = /^(L\d+_)reader/.exec(n.name)?.[1];
+    if (layer !== undefined) readers.set(layer, [...(readers.get(layer) ?? []), n]);
+  }
+  const times = new Map(profile.kernels.map((k) => [k.name, k.ns]));
+  return configs.map((config, i) => {
+    const prefix = prefixOf(i);
+    const found = collect(readers.get(prefix) ?? [], producer, prefix);
+    const { counted, layoutAsExpected } = boundary(config, found, prefix, producer);
+    const known = counted.map((n) => times.get(n.name)).filter((t) => t !== undefined);
+    const runs = Math.min(...known.map((t) => t.length));
+    const sums = new Float64Array(Number.isFinite(runs) ? runs : 1);
+    for (const t of known) for (let r = 0; r < sums.length; r++) sums[r] = (sums[r] ?? 0) + (t[r] ?? 0);
+    return {
+      lower: lowerMean(sums),
+      samples: summarize(sums),
+      kernels: known.length,
+      layoutAsExpected: layoutAsExpected && known.length === counted.length,
+    };
+  });
+}
+
+interface Found {
+  /** Between makers and readers. */
+  readonly nodes: ReadonlySet<Node>;
+  /** What a reader reads, by the reader's number. */
+  readonly read: ReadonlyMap<number, Node>;
+}
+
+function collect(readers: readonly Node[], producer: ReadonlyMap<string, Node>, prefix: string): Found {
+  const nodes = new Set<Node>();
+  const read = new Map<number, Node>();
+  const visit = (value: string, reader: number | undefined): void => {
+    const n = producer.get(value);
+    if (!n) return;
+    if (n.name.startsWith(`${prefix}reader`)) return;
+    if (reader !== undefined) read.set(reader, n);
+    if (n.name.startsWith(`${prefix}maker`) || nodes.has(n)) return;
+    nodes.add(n);
+    for (const i of n.inputs) visit(i, undefined);
+  };
+  for (const r of readers) {
+    const number = Number(/reader(\d+)/.exec(r.name)?.[1] ?? 0);
+    for (const i of r.inputs) visit(i, number);
+  }
+  return { nodes, read };
+}
+
+/** Changes of layout at the edges: those that a neighbour accounts for do not count. */
+function boundary(
+  config: LayerConfig,
+  found: Found,
+  prefix: string,
+  producer: ReadonlyMap<string, Node>,
+): { counted: Node[]; layoutAsExpected: boolean } {
+  const isChange = (n: Node | undefined): boolean => n?.domain === layoutDomain && n.opType.startsWith("Reorder");
+  if (config.nodes.every((n) => n.domain === layoutDomain)) {
+    const counted = [...found.nodes].filter((n) => n.opType === config.nodes[0]?.opType);
+    return { counted, layoutAsExpected: counted.length === 1 && found.nodes.size === 1 };
+  }
+  let layoutAsExpected = true;
+  const counted = new Set(found.nodes);
+  config.results.forEach((r, j) => {
+    const last = found.read.get(j);
+    if (r.layout === "blocked") {
+      if (last && isChange(last)) counted.delete(last);
+      else layoutAsExpected = false;
+    } else if (isChange(last) && config.nodes.at(-1)?.opType !== "Transpose") layoutAsExpected = false;
+  });
+  for (const n of counted) {
+    if (!isChange(n)) continue;
+    const from = producer.get(n.inputs[0] ?? "");
+    if (from?.name.startsWith(`${prefix}maker`) && config.nodes[0]?.opType !== "Transpose") layoutAsExpected = false;
+  }
+  return { counted: [...counted], layoutAsExpected };
+}

@@ -1,0 +1,45 @@
+/** The process in which layers are timed. */
+import { encodeModel } from "../onnx/index.js";
+import { profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
+import { attributeKernels, type RawLayer } from "./attribute.js";
+import { buildBank } from "./bank.js";
+import type { LayerConfig } from "./config.js";
+import { type Calibration, calibrate, probeTraits, referenceLayer } from "./probes.js";
+import type { RuntimeTraits } from "./traits.js";
+
+export interface ProbeReply {
+  readonly runtimeVersion: string;
+  readonly traits: RuntimeTraits;
+  readonly calibration: Calibration;
+}
+export interface BankTask {
+  readonly configs: readonly LayerConfig[];
+  readonly threads: number;
+  /** Time to spend on runs, in nanoseconds; between the least and the greatest number of runs. */
+  readonly targetNs: number;
+  readonly minRuns: number;
+  readonly maxRuns: number;
+}
+export interface BankReply {
+  /** As many as configurations. */
+  readonly layers: readonly RawLayer[];
+  readonly reference: RawLayer;
+}
+
+serveParent({
+  probe: ({ threads }: { threads: number }): ProbeReply => ({
+    runtimeVersion: runtimeVersion(),
+    traits: probeTraits(),
+    calibration: calibrate(threads),
+  }),
+  measure: (task: BankTask): BankReply => {
+    const configs = [...task.configs, { ...referenceLayer, opset: task.configs.find((c) => c.opset > 0)?.opset ?? 13 }];
+    const bank = buildBank(configs);
+    const profile = profileModel(encodeModel(bank.model), bank.feeds, {
+      threads: task.threads,
+      runs: (once) => Math.round(Math.min(task.maxRuns, Math.max(task.minRuns, task.targetNs / once))),
+    });
+    const layers = attributeKernels(profile, configs, bank.prefixOf);
+    return { layers: layers.slice(0, -1), reference: layers.at(-1) as RawLayer };
+  },
+});

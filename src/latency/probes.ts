@@ -1,0 +1,107 @@
+/** Small models that tell what the runtime does on this device, and what watching it costs. */
+import { attr } from "../graph/attributes.js";
+import { GraphBuilder } from "../graph/builder.js";
+import { sizeOf } from "../graph/tensors.js";
+import { encodeModel } from "../onnx/index.js";
+import { createSession, lowerMean, optimizedModel, profileModel, randomTensor } from "../runtime/index.js";
+import { type LayerConfig, layoutDomain } from "./config.js";
+import type { RuntimeTraits } from "./traits.js";
+
+/** All in nanoseconds. */
+export interface Calibration {
+  /** What the profiler adds to each kernel's time, less what running a node costs outside its kernel. */
+  readonly nodeNs: number;
+  /** What a run costs apart from its nodes. */
+  readonly runNs: number;
+}
+
+/** A layer measured in every bank, by which a drift of the machine's speed shows. */
+export const referenceLayer: LayerConfig = {
+  opset: 13,
+  inputs: [{ dtype: "float32", dims: [1, 64, 28, 28], layout: "plain" }],
+  constants: [
+    { dtype: "float32", dims: [64, 64, 3, 3] },
+    { dtype: "float32", dims: [64] },
+  ],
+  nodes: [
+    {
+      opType: "Conv",
+      domain: "",
+      attributes: { pads: ["ints", [1, 1, 1, 1]], kernel_shape: ["ints", [3, 3]] },
+      inputs: ["i0", "c0", "c1"],
+      outputs: 1,
+    },
+  ],
+  results: [{ value: "n0", layout: "plain" }],
+};
+
+function convolve(g: GraphBuilder, x: string, from: number, to: number): string {
+  const dims = [to, from, 1, 1];
+  const data = randomTensor("float32", dims, to).data as Float32Array;
+  const w = g.initializer({
+    name: g.freshName("w"),
+    dtype: "float32",
+    dtypeCode: 1,
+    dims,
+    storage: "raw",
+    bytes: new Uint8Array(data.buffer, data.byteOffset, 4 * sizeOf(dims)),
+  });
+  return g.node("Conv", [x, w], { kernel_shape: attr.ints([1, 1]) });
+}
+
+/** Finds the size of a block by the padding of a convolution with one channel more than no block has. */
+export function probeTraits(): RuntimeTraits {
+  const g = new GraphBuilder();
+  const outputs = 1;
+  g.output(convolve(g, g.input("x", [1, 64, 8, 8]), 64, outputs));
+  const { graph } = optimizedModel(g.model({ opset: 13 }));
+  const conv = graph.nodes.find((n) => n.opType === "Conv" && n.domain === layoutDomain);
+  const weights = graph.initializers.find((t) => t.name === conv?.inputs[1]);
+  return { blockSize: weights?.dims[0] ?? 1 };
+}
+
+/** A chain of cheap nodes of several kinds, run with and without the profiler, in two lengths: slope and intercept. */
+export function calibrate(threads: number): Calibration {
+  const runs = 200;
+  const lengths = [10, 50].map((length) => {
+    const model = chain(length);
+    const feeds = { x: randomTensor("float32", [1, 16, 4, 4], 1) };
+    const wall: number[] = [];
+    const profiled: number[] = [];
+    let nodes = 0;
+    // Twice, by turns: a disturbance of one of them does not pass for a difference.
+    for (let turn = 0; turn < 2; turn++) {
+      using session = createSession(model, { threads });
+      for (let i = 0; i < runs; i++) {
+        const start = process.hrtime.bigint();
+        session.run(feeds);
+        wall.push(Number(process.hrtime.bigint() - start));
+      }
+      const { kernels } = profileModel(model, feeds, { threads, warmUps: 5, runs: () => runs });
+      nodes = kernels.length;
+      for (let i = 0; i < runs; i++) profiled.push(kernels.reduce((sum, k) => sum + (k.ns[i] ?? 0), 0));
+    }
+    return { nodes, wall: lowerMean(wall), profiled: lowerMean(profiled) };
+  });
+  const [short, long] = lengths;
+  if (!short || !long) throw new Error("unreachable: two lengths are measured");
+  const steps = long.nodes - short.nodes;
+  const perNode = (long.wall - short.wall) / steps;
+  return {
+    nodeNs: Math.max(0, (long.profiled - short.profiled) / steps - perNode),
+    runNs: Math.max(0, short.wall - perNode * short.nodes),
+  };
+}
+
+function chain(length: number): Uint8Array {
+  const g = new GraphBuilder();
+  const x = g.input("x", [1, 16, 4, 4]);
+  let y = x;
+  for (let i = 0; i < length; i++) {
+    y = convolve(g, y, 16, 16);
+    y = g.node("LeakyRelu", [g.node("Abs", [y])], { alpha: attr.float(0.5) });
+    y = g.node("Mul", [g.node("Add", [y, x]), g.float32(0.01)]);
+  }
+  g.output(g.node("ReduceMax", [y], { keepdims: attr.int(0) }));
+  return encodeModel(g.model({ opset: 13 }));
+}
