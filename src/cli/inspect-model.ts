@@ -2,7 +2,7 @@
 import type { Coupling, describe } from "../coupling/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { type Dim, normalDomain } from "../graph/ir.js";
-import { sizeOf } from "../graph/tensors.js";
+import { countParameters } from "../graph/parameters.js";
 import { macsOf } from "../operators/cost.js";
 import { groupOptions } from "../problem/index.js";
 import { vanishing } from "../rewrite/index.js";
@@ -86,16 +86,4 @@ export function inspectModel(path: string, analyzed: AnalyzedGraph, coupling: Co
 
 function inspectedNode(node: Parameters<typeof describe>[0]): InspectedNode {
   return { name: node.name || (node.outputs[0] ?? ""), opType: node.opType };
-}
-
-/** Weights in initialisers and in Constant nodes; not what was folded from them, and no shape arithmetic. */
-export function countParameters({ graph }: Pick<AnalyzedGraph, "graph">): number {
-  const float = new Set(["float32", "float64", "float16", "bfloat16"]);
-  let count = 0;
-  for (const tensor of graph.initializers) if (float.has(tensor.dtype)) count += sizeOf(tensor.dims);
-  for (const node of graph.nodes) {
-    const value = node.opType === "Constant" ? node.attributes.get("value") : undefined;
-    if (value?.kind === "tensor" && float.has(value.value.dtype)) count += sizeOf(value.value.dims);
-  }
-  return count;
 }

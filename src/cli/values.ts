@@ -27,14 +27,14 @@ export function parseBudget(text: string): Budget {
     );
   }
   const ratio = unit === "%" ? value / 100 : value;
-  if (ratio > 0 && ratio <= 1) return { kind: "ratio", ratio };
+  if (ratio > 0 && ratio < 1) return { kind: "ratio", ratio };
   const hint =
     unit === "" && value > 1
       ? ` A number without a unit is a fraction: did you mean ${text}% or ${text}ms?`
       : " Give, for example, 55%.";
   throw new HalpError(
     "HALP_BUDGET_RANGE",
-    `The budget must lie above 0 % and at most at 100 % of the dense latency; ${text} does not.${hint}`,
+    `The budget must lie between 0 % and 100 % of the dense latency; ${text} does not.${hint}`,
   );
 }
 

