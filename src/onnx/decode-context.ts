@@ -1,6 +1,6 @@
 import { HalpError } from "../errors.js";
 import type { Tensor } from "../graph/ir.js";
-import type { Copy } from "./sources.js";
+import { type Copy, rememberSource } from "./sources.js";
 
 /** Bounds on what a file may ask of its reader. */
 export interface DecodeLimits {
@@ -28,11 +28,25 @@ export function formatError(context: Pick<DecodeContext, "file">, what: string):
 }
 
 /** Counts an object against the limit. */
-export function countObject(context: DecodeContext): void {
+function countObject(context: DecodeContext): void {
   if (++context.objects > context.limits.objects)
     throw new HalpError(
       "HALP_ONNX_LIMIT",
       `The model holds more than ${context.limits.objects} objects (nodes, tensors, values, attributes); raise limits.objects to read it.`,
       context.file === undefined ? {} : { file: context.file },
     );
+}
+
+/** Decodes a message, and remembers its bytes beside what became of it. */
+export function remembered<T extends object>(
+  bytes: Uint8Array,
+  context: DecodeContext,
+  decode: () => T,
+  name?: string,
+): T {
+  countObject(context);
+  const before = context.copies.length;
+  const decoded = decode();
+  rememberSource(decoded, bytes, context.copies.slice(before), name);
+  return decoded;
 }

@@ -2,7 +2,7 @@ import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { StringEntry, Tensor } from "../graph/ir.js";
 import { dataTypeOf } from "../graph/tensors.js";
 import type { DecodeContext } from "./decode-context.js";
-import { formatError } from "./decode-context.js";
+import { formatError, remembered } from "./decode-context.js";
 import { ENTRY, TENSOR, typedField } from "./schema.js";
 import { rememberSource } from "./sources.js";
 import { decodeText } from "./text.js";
@@ -12,6 +12,10 @@ const readInt64 = (r: BinaryReader): bigint => BigInt(r.int64());
 
 /** Views wherever the elements lie in the file as they lie in memory; varints and scattered elements are copied. */
 export function decodeTensor(bytes: Uint8Array, context: DecodeContext): Tensor {
+  return remembered(bytes, context, () => decodeFields(bytes, context));
+}
+
+function decodeFields(bytes: Uint8Array, context: DecodeContext): Tensor {
   const dims: bigint[] = [];
   let dtypeCode = 0;
   let name = "";
@@ -75,16 +79,17 @@ export function decodeTensor(bytes: Uint8Array, context: DecodeContext): Tensor 
     }
   });
 
-  const typed = { ...fixed, ...varints, stringData: strings };
-  const used = Object.entries(typed).filter(([, values]) => values.length > 0);
   const { field, width } = typedField(dtypeCode);
-  for (const [other] of used)
-    if (other !== field || raw?.byteLength)
-      throw formatError(
-        context,
-        `Tensor "${name}" of data type ${dtypeCode} should hold its elements in raw_data or ${field} alone, but holds some in ${other}${raw?.byteLength ? " beside raw_data" : ""}.`,
-      );
   const isExternal = location === 1;
+  const typed = { ...fixed, ...varints, stringData: strings };
+  const places = Object.entries(typed).flatMap(([place, values]) => (values.length > 0 ? [place] : []));
+  if (raw?.byteLength) places.push("raw data");
+  if (isExternal) places.push("external data");
+  if (places.length > 1 || (places[0] && ![field, "raw data", "external data"].includes(places[0])))
+    throw formatError(
+      context,
+      `Tensor "${name}" of data type ${dtypeCode} should hold its elements in ${field}, raw data or external data, in one of them alone; it holds some in ${places.join(" and ")}.`,
+    );
   if (!isExternal && external.length > 0) {
     // Entries that nothing asks for: kept, not followed.
     const writer = new MessageWriter(extra);
@@ -107,30 +112,23 @@ export function decodeTensor(bytes: Uint8Array, context: DecodeContext): Tensor 
   };
   if (isExternal) {
     const reference = { ...head, storage: "external" as const, external: { entries: external }, bytes: EMPTY };
-    const tensor = { ...reference, bytes: context.resolveExternal?.(reference) ?? EMPTY };
-    rememberSource(tensor, bytes, []);
+    return { ...reference, bytes: context.resolveExternal?.(reference) ?? EMPTY };
+  }
+  if (raw && (raw.byteLength > 0 || places.length === 0)) return { ...head, storage: "raw", bytes: raw };
+  if (field === "stringData") return { ...head, storage: "typed", bytes: EMPTY };
+  if (field === "floatData" || field === "doubleData") {
+    // Fixed-width numbers that lie packed in the file are little-endian elements already.
+    const tensor: Tensor = { ...head, storage: "typed", bytes: concat(fixed[field]) };
+    if (fixed[field].length > 1) rememberCopy(tensor, context);
     return tensor;
   }
-  if (raw && used.length === 0) {
-    const tensor: Tensor = { ...head, storage: "raw", bytes: raw };
-    rememberSource(tensor, bytes, []);
-    return tensor;
-  }
-  const elements =
-    field === "stringData"
-      ? EMPTY
-      : field in fixed
-        ? concat(typed[field] as Uint8Array[])
-        : fromVarints(varints[field as keyof typeof varints], width);
-  const tensor: Tensor = { ...head, storage: "typed", bytes: elements };
-  if (elements.buffer !== bytes.buffer && elements.byteLength > 0)
-    context.copies.push({ tensor, decode: () => decodeTensor(bytes, { ...context, copies: [] }).bytes });
-  rememberSource(
-    tensor,
-    bytes,
-    context.copies.slice(-1).filter((c) => c.tensor === tensor),
-  );
+  const tensor: Tensor = { ...head, storage: "typed", bytes: fromVarints(varints[field], width) };
+  rememberCopy(tensor, context);
   return tensor;
+}
+
+function rememberCopy(tensor: Tensor, context: DecodeContext): void {
+  if (tensor.bytes.byteLength > 0) context.copies.push({ tensor, asRead: tensor.bytes.slice() });
 }
 
 const EMPTY = new Uint8Array(0);

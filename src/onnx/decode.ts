@@ -1,9 +1,9 @@
+import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import { HalpError } from "../errors.js";
 import type { Attribute, Graph, Model, Node, OpsetImport, StringEntry, Tensor, ValueInfo } from "../graph/ir.js";
-import { countObject, type DecodeContext, type DecodeLimits, formatError } from "./decode-context.js";
+import { type DecodeContext, type DecodeLimits, formatError, remembered } from "./decode-context.js";
 import { decodeEntry, decodeTensor } from "./decode-tensor.js";
 import { ATTRIBUTE, type AttributeKind, attributeTypes, GRAPH, MODEL, NODE, OPSET, VALUE_INFO } from "./schema.js";
-import { rememberSource } from "./sources.js";
 import { decodeText } from "./text.js";
 import { decodeType } from "./value-type.js";
 import { concat, MalformedMessage, packed, readMessage, readScalars } from "./wire.js";
@@ -51,13 +51,10 @@ export function decodeModelWith(
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Decodes a message, and remembers its bytes beside what became of it. */
-function remembered<T extends object>(bytes: Uint8Array, context: DecodeContext, decode: () => T, name?: string): T {
-  countObject(context);
-  const before = context.copies.length;
-  const decoded = decode();
-  rememberSource(decoded, bytes, context.copies.slice(before), name);
-  return decoded;
+function version(reader: BinaryReader, of: string, context: DecodeContext): number {
+  const n = Number(reader.int64());
+  if (n < 0 || n > 10_000) throw formatError(context, `No ONNX model has ${of} version ${n}.`);
+  return n;
 }
 
 /** A single message given in pieces means all the pieces' fields. */
@@ -72,8 +69,8 @@ function decodeModelMessage(bytes: Uint8Array, context: DecodeContext, seen: { i
     const extra = readMessage(bytes, (tag, r) => {
       switch (tag) {
         case MODEL.irVersion:
-          model.irVersion = Number(r.int64());
-          seen.irVersion = model.irVersion > 0 && model.irVersion < 1000;
+          model.irVersion = version(r, "format", context);
+          seen.irVersion = model.irVersion > 0;
           return true;
         case MODEL.producerName:
           model.producerName = decodeText(r.bytes());
@@ -121,7 +118,7 @@ function decodeOpset(bytes: Uint8Array, context: DecodeContext): OpsetImport {
     const opset: Mutable<OpsetImport> = { domain: "", version: 0 };
     const extra = readMessage(bytes, (tag, r) => {
       if (tag === OPSET.domain) opset.domain = decodeText(r.bytes());
-      else if (tag === OPSET.version) opset.version = Number(r.int64());
+      else if (tag === OPSET.version) opset.version = version(r, "operator set", context);
       else return false;
       return true;
     });
@@ -153,7 +150,6 @@ function decodeGraph(bytes: Uint8Array, context: DecodeContext, depth: number): 
           graph.name = decodeText(r.bytes());
           return true;
         case GRAPH.initializer:
-          countObject(context);
           initializers.push(decodeTensor(r.bytes(), context));
           return true;
         case GRAPH.docString:

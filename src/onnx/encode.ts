@@ -1,8 +1,10 @@
 import { HalpError } from "../errors.js";
 import type { Attribute, Graph, Model, Node, OpsetImport, StringEntry, Tensor, ValueInfo } from "../graph/ir.js";
 import { encodeEntry } from "./decode-tensor.js";
+import { mapTensors } from "./map-tensors.js";
 import { ATTRIBUTE, attributeTypes, GRAPH, MODEL, NODE, OPSET, TENSOR, typedField, VALUE_INFO } from "./schema.js";
 import { sourceOf } from "./sources.js";
+import { expectedBytes } from "./tensor-size.js";
 import { encodeType } from "./value-type.js";
 import { concat, MessageWriter, packed } from "./wire.js";
 
@@ -11,14 +13,24 @@ export const MAX_MODEL_BYTES = 2 ** 31 - 1;
 
 /**
  * Writes a model. Parts that are the very objects that were read come out as their source bytes, others in the canonical
- * order. External tensors stay references to their files.
+ * order. External weights that were read (`readModel`) are taken in, so that the bytes stand alone; those that were not
+ * (`decodeModel`) stay references.
  * @throws HalpError HALP_ONNX_TOO_LARGE above 2 GiB: then weights must go to external data, as `writeModel` does.
  */
 export function encodeModel(model: Model): Uint8Array {
-  return concat(encodeModelPieces(model));
+  return concat(encodeModelPieces(inlineReadData(model)));
 }
 
-/** The model in pieces, weights as views: to be written one after the other. */
+/** External weights become raw ones where their bytes are at hand. */
+export function inlineReadData(model: Model): Model {
+  return mapTensors(model, (t) => {
+    if (t.storage !== "external" || (t.bytes.byteLength === 0 && expectedBytes(t) !== 0)) return t;
+    const { external: _, ...rest } = t;
+    return { ...rest, storage: "raw" };
+  });
+}
+
+/** The model in pieces, weights as views: to be written one after the other. External tensors stay references. */
 export function encodeModelPieces(model: Model): readonly Uint8Array[] {
   const pieces = encodeModelMessage(model);
   const size = pieces.reduce((n, p) => n + p.byteLength, 0);

@@ -4,5 +4,6 @@ export type { DecodeLimits } from "./decode-context.js";
 export { encodeModel } from "./encode.js";
 export { mapTensors, tensorsOf } from "./map-tensors.js";
 export { readModel } from "./read-model.js";
+export { validateModel } from "./validate.js";
 export { inlineExternalData } from "./write-external.js";
 export { type WriteOptions, writeModel } from "./write-model.js";

@@ -3,7 +3,7 @@ import { open, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep, win32 } from "node:path";
 import { HalpError } from "../errors.js";
 import type { Tensor } from "../graph/ir.js";
-import { elementBytes, sizeOf } from "../graph/tensors.js";
+import { expectedBytes } from "./tensor-size.js";
 
 /** Where the elements of an external tensor lie. */
 export interface ExternalRange {
@@ -33,12 +33,6 @@ export function externalRange(tensor: Tensor, file?: string): ExternalRange {
   const location = get("location");
   if (!location) throw problem("FORMAT", tensor, file, "has external data but names no file (location)");
   return { location, offset: bytesOf("offset") ?? 0, length: bytesOf("length") };
-}
-
-/** Bytes that the type and dimensions of a tensor ask for; undefined for types whose width halp does not know. */
-export function expectedBytes(tensor: Tensor): number | undefined {
-  const width = elementBytes[tensor.dtype];
-  return width === 0 ? undefined : width * sizeOf(tensor.dims);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Field numbers of onnx.proto, of the fields that the IR holds. All others travel in `extra`. */
+/** Field numbers of onnx.proto, of the fields that halp looks at. All others travel in `extra`. */
 import { bit32, bit64, length, varint } from "./wire.js";
 
 export const MODEL = {
@@ -22,7 +22,9 @@ export const GRAPH = {
   input: length(11),
   output: length(12),
   valueInfo: length(13),
+  sparseInitializer: length(15),
 } as const;
+export const SPARSE_TENSOR = { values: length(1) } as const;
 export const NODE = {
   input: length(1),
   output: length(2),

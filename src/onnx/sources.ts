@@ -10,15 +10,15 @@ import type { Tensor } from "../graph/ir.js";
 
 interface Source {
   readonly bytes: Uint8Array;
-  /** Tensors within whose elements are copies (decoded from varints): should someone have written to these, the source no longer holds. */
+  /** Tensors within whose elements are copies (decoded from varints, say), not views on `bytes`: should someone have written to these, the source no longer holds. */
   readonly copies: readonly Copy[];
   /** Of an attribute: the name that the bytes give it. */
   readonly name: string | undefined;
 }
 export interface Copy {
   readonly tensor: Tensor;
-  /** Decodes the elements once more. */
-  readonly decode: () => Uint8Array;
+  /** Its elements when it was read. */
+  readonly asRead: Uint8Array;
 }
 
 const sources = new WeakMap<object, Source>();
@@ -31,6 +31,6 @@ export function rememberSource(of: object, bytes: Uint8Array, copies: readonly C
 export function sourceOf(of: object, name?: string): Uint8Array | undefined {
   const source = sources.get(of);
   if (!source || source.name !== name) return undefined;
-  const intact = source.copies.every(({ tensor, decode }) => Buffer.compare(tensor.bytes, decode()) === 0);
+  const intact = source.copies.every(({ tensor, asRead }) => Buffer.compare(tensor.bytes, asRead) === 0);
   return intact ? source.bytes : undefined;
 }

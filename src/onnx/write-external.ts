@@ -3,8 +3,10 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
 import type { Model, Tensor } from "../graph/ir.js";
+import { inlineReadData } from "./encode.js";
 import { mapTensors, tensorsOf } from "./map-tensors.js";
-import { expectedBytes, externalRange } from "./read-external.js";
+import { externalRange } from "./read-external.js";
+import { expectedBytes } from "./tensor-size.js";
 import type { Segment } from "./write-files.js";
 
 /** A model and the files it refers to, by location relative to the model's folder. */
@@ -101,12 +103,8 @@ export function packExternalData(model: Model, location: string, threshold: numb
 
 /** The model with all weights in itself. */
 export function inlineExternalData(model: Model): Model {
-  return mapTensors(model, (t) => {
-    if (t.storage !== "external") return t;
-    requireRead(t);
-    const { external: _, ...rest } = t;
-    return { ...rest, storage: "raw" };
-  });
+  for (const t of tensorsOf(model)) if (t.storage === "external") requireRead(t);
+  return inlineReadData(model);
 }
 
 function requireRead(tensor: Tensor): void {
