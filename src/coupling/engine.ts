@@ -28,6 +28,8 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
   /** A constant handed on unchanged (Identity) is one constant under two names. */
   const alias = new Map<string, string>();
   const touched = new Map<Node, Set<string>>();
+  /** Axes ("axis:value") that some use holds to their extent. */
+  const fixed = new Set<string>();
   const canonical = (name: string) => alias.get(name) ?? name;
   const axisOf = (name: string, axis: number) => (axis < 0 ? axis + (types.get(name)?.dims.length ?? 0) : axis);
 
@@ -59,7 +61,11 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
         const at = axisOf(name, axis);
         const before = all[at] ?? null;
         if (before) join(before, labels);
-        else all[at] = normalized(labels);
+        else if (fixed.has(`${at}:${key}`)) join(null, labels);
+        else {
+          all[at] = normalized(labels);
+          if (!all[at]) fixed.add(`${at}:${key}`);
+        }
         axes.set(key, all);
       },
       fresh: (count) => classes.fresh(count),

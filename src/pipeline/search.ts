@@ -44,7 +44,7 @@ export interface SearchInput<Model> {
  */
 export async function searchPlan<Model>(input: SearchInput<Model>): Promise<Candidate<Model>> {
   const { variables, targetNs } = input;
-  let reference = Int32Array.from(variables, (v) => v.group.size);
+  let reference: Int32Array = Int32Array.from(variables, (v) => v.group.size);
   let predictedNs = input.presentNs;
   let best: Candidate<Model> | undefined;
   let smallest = Number.POSITIVE_INFINITY;
