@@ -51,7 +51,7 @@ export function sizeOf(dims: readonly number[]): number {
 }
 
 function aligned(bytes: Uint8Array, width: number): Uint8Array {
-  return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  return bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes); // a Buffer's slice is no copy
 }
 
 /**
