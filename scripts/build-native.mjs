@@ -3,7 +3,7 @@
 // build/addon/; the addon ends as build/native/halp_native.node, with its types beside it. For the same reason there is no
 // binding.gyp in the root: npm would run 'node-gyp rebuild' there on every install.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,12 +37,18 @@ function build() {
   } catch {
     return { reason: "the package node-gyp is not installed", detail: "npm install node-gyp" };
   }
+  // Node's headers lie beside it where it was installed from an archive or a package: then nothing need be downloaded.
+  const prefix = dirname(dirname(process.execPath));
+  const headers = !process.env.npm_config_nodedir && existsSync(join(prefix, "include/node/node_api.h"));
   // Not 'rebuild': what did not change is not compiled again.
-  const run = spawnSync(process.execPath, [nodeGyp, "configure", "build", "--silent", "--directory", work], {
-    cwd: root,
-    encoding: "utf8",
-  });
+  const args = ["configure", "build", "--loglevel=error", "--directory", work];
+  if (headers) args.push("--nodedir", prefix);
+  const run = spawnSync(process.execPath, [nodeGyp, ...args], { cwd: root, encoding: "utf8" });
   if (run.status === 0) return undefined;
-  const detail = `${run.stderr ?? ""}`.trim().split("\n").slice(-4).join("\n  ");
+  const detail = `${run.stderr ?? ""}`
+    .split("\n")
+    .filter((line) => /error|not found|could not/i.test(line))
+    .slice(0, 6)
+    .join("\n  ");
   return { reason: run.error?.message ?? `node-gyp ended with ${run.status}`, detail };
 }

@@ -1,0 +1,4 @@
+export type { Batch, BatchOptions, Dataset, DatasetKind, DatasetSpec, Normalization } from "./dataset.js";
+export { openDataset } from "./open-dataset.js";
+export { createRandom, fillGaussian, fillUniform, permutation, type Random, shuffle } from "./random.js";
+export { syntheticDataset } from "./synthetic.js";
