@@ -67,7 +67,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const { signal: _signal, onProgress: _progress, onWarning: _warning, clock: _clock, ...config } = options;
   await writeJson(options.runFolder, "config.json", { format: "halp.config/1", ...config, steps, seed });
 
-  using oracle = await openOracle(options, warn);
+  const oracle = await openOracle(options, warn);
   const densePredictedNs = await oracle.predictNs(analyzed);
   const ratio = await budgetRatio(options, analyzed);
   const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
@@ -162,11 +162,12 @@ async function prepareStep(
     ...(options.signal ? { signal: options.signal } : {}),
     onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
   });
-  const alignment = await oracle.alignment();
   const mayVanish = vanishingGroups(analyzed, coupling);
   const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
   const variables = rankVariables(coupling, saliency.importance, (group) =>
-    groupOptions(group, { alignment }, mayVanish.has(group.id)).filter((k) => k === 0 || k >= narrowest * group.size),
+    groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id)).filter(
+      (k) => k === 0 || k >= narrowest * group.size,
+    ),
   );
   const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);
   const presentNs = await oracle.predictNs(analyzed);
