@@ -6,6 +6,7 @@ import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { measureCommand } from "./commands/measure.js";
+import { profileCommand } from "./commands/profile.js";
 import { pruneCommand } from "./commands/prune.js";
 import { solveCommand } from "./commands/solve.js";
 import type { CliIo } from "./io.js";
@@ -16,6 +17,7 @@ import { halpVersion } from "./version.js";
 /** In the order of the help. */
 export const commands = [
   inspectCommand,
+  profileCommand,
   pruneCommand,
   solveCommand,
   measureCommand,
