@@ -1,5 +1,7 @@
 // The exports of the solver core. Functions answer with status codes and never trap on data.
 import { inputValue, inputWeight, offset, preparedEnd } from "./classes";
+import { structure, tables } from "./joint-program";
+import { jointBound, jointChoice, jointStates, jointValue, jointWeight } from "./joint-solve";
 import { heapStart } from "./memory";
 import { choice, resultBound, resultValue, resultWeight, states } from "./solve";
 
@@ -37,4 +39,30 @@ export function getBound(): f64 {
 }
 export function getStates(): f64 {
   return states;
+}
+
+// ---- joint problems
+export { jointLayout } from "./joint-program";
+export { jointBegin, jointFinish, jointPrepare, jointRun } from "./joint-solve";
+
+export function structureAt(): usize {
+  return structure;
+}
+export function tablesAt(): usize {
+  return tables;
+}
+export function jointChoiceAt(): usize {
+  return jointChoice;
+}
+export function getJointValue(): f64 {
+  return jointValue;
+}
+export function getJointWeight(): f64 {
+  return jointWeight;
+}
+export function getJointBound(): f64 {
+  return jointBound;
+}
+export function getJointStates(): f64 {
+  return jointStates;
 }

@@ -55,8 +55,6 @@ export function createSolver(options: SolverOptions = {}): Solver {
   ): PreparedProblem & { first(budget?: number, limits?: Limits): Solution } {
     const checked = parseProblem(problem);
     const model = buildModel(checked);
-    if (model.pairs.length > 0 && backend.name === "wasm")
-      throw new HalpError("HALP_SOLVER_JOINT", 'two-variable factors need the backend "js" as yet', { exitCode: 1 });
     const prepared = backend.prepare(model);
     const solveFrom = (from: number, budget: number | undefined, limits: Limits): Solution => {
       const grid = budgetToGrid(checkBudget(budget ?? checked.budget), model.weightScale, model.terms);

@@ -26,7 +26,21 @@ export interface CoreExports {
   getBound(): number;
   getStates(): number;
   setLimit(bytes: number): void;
+  /** Lays out memory for a plan; 0 if there is not enough. Lengths in numbers. */
+  jointLayout(structureLength: number, tableLength: number): number;
+  structureAt(): number;
+  tablesAt(): number;
+  /** 0 if memory runs out. */
+  jointPrepare(valueTotal: number, weightTotal: number): number;
+  jointBegin(budget: number): number;
+  jointRun(maxStates: number, gap: number, work: number): number;
+  jointFinish(status: number): number;
+  jointChoiceAt(): number;
+  getJointValue(): number;
+  getJointWeight(): number;
+  getJointBound(): number;
+  getJointStates(): number;
 }
 
-/** Status codes of begin, run and finish. */
-export const coreStatus = { running: 0, optimal: 1, feasible: 2, infeasible: 3, noMemory: 4 } as const;
+/** Status codes of begin, run and finish, and of their joint twins. */
+export const coreStatus = { running: 0, optimal: 1, feasible: 2, infeasible: 3, noMemory: 4, impossible: 5 } as const;

@@ -1,20 +1,25 @@
 import type { Backend, BackendProblem } from "../backend.js";
 import { classesOf, hasEmptyClass } from "../classes.js";
+import { planJoint } from "../joint/plan.js";
 import { impossible } from "../limits.js";
 import type { Model } from "../model.js";
-import { WasmCore } from "./core.js";
+import { ClassProblem } from "./class-problem.js";
+import { JointProblem } from "./joint-problem.js";
 import { bestBuild, compileCore, instantiateCore, type WasmBuild } from "./load.js";
+import { Residence } from "./resident.js";
 
 /** The exact algorithms in WebAssembly. Each backend has a memory of its own. */
 export function createWasmBackend(build: WasmBuild = bestBuild()): Backend {
-  const core = new WasmCore(instantiateCore(compileCore(build)));
+  const residence = new Residence(instantiateCore(compileCore(build)));
   return {
     name: "wasm",
     prepare(model: Model): BackendProblem {
+      if (model.pairs.length > 0) {
+        const plan = planJoint(model);
+        return plan === null ? { solve: () => impossible } : new JointProblem(residence, plan, model);
+      }
       const classes = classesOf(model);
-      if (hasEmptyClass(classes)) return { solve: () => impossible };
-      const prepared = core.prepare(classes);
-      return { solve: (budget, limits) => core.solve(prepared, budget, limits) };
+      return hasEmptyClass(classes) ? { solve: () => impossible } : new ClassProblem(residence, classes);
     },
   };
 }

@@ -1,0 +1,82 @@
+import { HalpError } from "../../errors.js";
+import type { BackendProblem } from "../backend.js";
+import type { Classes } from "../classes.js";
+import type { Outcome, Watch } from "../limits.js";
+import { coreStatus } from "./exports.js";
+import type { Residence, Tenant } from "./resident.js";
+
+/** Candidates looked at between two looks at the clock: some milliseconds. */
+const workPerSlice = 1_000_000;
+
+/** A multiple-choice knapsack prepared in the core. While another problem is in its memory, the prepared bytes wait here. */
+export class ClassProblem implements BackendProblem, Tenant {
+  readonly #residence: Residence;
+  readonly #classes: Classes;
+  #bytes: Uint8Array | null = null;
+
+  /**
+   * @param classes none of them empty
+   * @throws HalpError HALP_SOLVER_MEMORY
+   */
+  constructor(residence: Residence, classes: Classes) {
+    this.#residence = residence;
+    this.#classes = classes;
+    residence.clearFor(this);
+    this.#layout();
+    const { core } = residence;
+    const { buffer } = core.memory;
+    new Int32Array(buffer, core.offsetAt() >>> 0, classes.count + 1).set(classes.offset);
+    new Float64Array(buffer, core.valueAt() >>> 0, classes.value.length).set(classes.value);
+    new Float64Array(buffer, core.weightAt() >>> 0, classes.weight.length).set(classes.weight);
+    core.prepare(classes.valueTotal);
+  }
+
+  solve(budget: number, limits: Watch): Outcome {
+    this.#residence.visit(this);
+    const { core } = this.#residence;
+    let status = core.begin(budget);
+    while (status === coreStatus.running) {
+      status = core.run(limits.maxStates, limits.gap, workPerSlice);
+      if (status === coreStatus.running && limits.expired()) status = core.finish(coreStatus.feasible);
+    }
+    if (status === coreStatus.noMemory) throw this.#outOfMemory();
+    const { count, offset, option } = this.#classes;
+    const items = new Int32Array(core.memory.buffer, core.choiceAt() >>> 0, count);
+    return {
+      status: status === coreStatus.optimal ? "optimal" : status === coreStatus.infeasible ? "infeasible" : "feasible",
+      choice: items.map((number, l) => option[offset[l]! + number]!),
+      value: core.getValue(),
+      weight: core.getWeight(),
+      upperBound: core.getBound(),
+      states: core.getStates(),
+    };
+  }
+
+  leave(): void {
+    const { core } = this.#residence;
+    const from = core.preparedFrom() >>> 0;
+    this.#bytes = new Uint8Array(core.memory.buffer, from, (core.preparedTo() >>> 0) - from).slice();
+  }
+
+  enter(): void {
+    const { core } = this.#residence;
+    this.#layout();
+    new Uint8Array(core.memory.buffer, core.preparedFrom() >>> 0).set(this.#bytes!);
+    core.adopt();
+    this.#bytes = null;
+  }
+
+  #layout(): void {
+    if (this.#residence.core.layout(this.#classes.count, this.#classes.value.length) !== 0) return;
+    this.#residence.abandon();
+    throw this.#outOfMemory();
+  }
+
+  #outOfMemory(): HalpError {
+    return new HalpError(
+      "HALP_SOLVER_MEMORY",
+      `there is not enough memory for ${this.#classes.value.length} options in ${this.#classes.count} variables; offer fewer options`,
+      { exitCode: 1 },
+    );
+  }
+}

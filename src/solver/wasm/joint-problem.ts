@@ -1,0 +1,114 @@
+import { HalpError } from "../../errors.js";
+import type { BackendProblem } from "../backend.js";
+import type { Plan } from "../joint/plan.js";
+import { impossible, type Outcome, type Watch } from "../limits.js";
+import { coreStatus } from "./exports.js";
+import type { Residence, Tenant } from "./resident.js";
+
+/** Candidates looked at between two looks at the clock: some milliseconds. */
+const workPerSlice = 1_000_000;
+
+/** A plan as the core reads it: see assembly/joint-program.ts. */
+interface Encoded {
+  readonly structure: Int32Array;
+  readonly tables: Float64Array;
+}
+
+/** Table rows are padded to whole SIMD rows. */
+function padded(n: number): number {
+  return (n + 3) & ~3;
+}
+
+function encode(plan: Plan): Encoded {
+  const structure: number[] = [plan.steps.length, ...plan.steps.map(() => 0)];
+  let length = 0;
+  const parts: { at: number; rows: number; columns: number; value: Float64Array; weight: Float64Array }[] = [];
+  const add = (rows: number, columns: number, value: Float64Array, weight: Float64Array): number => {
+    const at = length;
+    parts.push({ at, rows, columns, value, weight });
+    length += 2 * rows * padded(columns);
+    return at;
+  };
+  plan.steps.forEach((step, k) => {
+    const n = step.options.length;
+    structure[1 + k] = structure.length;
+    const own = add(1, n, step.value, step.weight);
+    structure.push(step.variable, n, step.joins ? 1 : 0, step.edges.length, own, step.stay.length, ...step.stay);
+    for (const edge of step.edges) {
+      const rows = edge.value.length / n;
+      structure.push(edge.from, edge.position, rows, add(rows, n, edge.value, edge.weight));
+    }
+  });
+  const tables = new Float64Array(length);
+  for (const { at, rows, columns, value, weight } of parts) {
+    const stride = padded(columns);
+    tables.fill(Number.NEGATIVE_INFINITY, at, at + rows * stride);
+    for (let i = 0; i < rows; i++) {
+      tables.set(value.subarray(i * columns, (i + 1) * columns), at + i * stride);
+      tables.set(weight.subarray(i * columns, (i + 1) * columns), at + (rows + i) * stride);
+    }
+  }
+  return { structure: Int32Array.from(structure), tables };
+}
+
+/** A joint problem in the core. It is prepared anew when it comes back to memory. */
+export class JointProblem implements BackendProblem, Tenant {
+  readonly #residence: Residence;
+  readonly #plan: Plan;
+  readonly #encoded: Encoded;
+  readonly #totals: { readonly valueTotal: number; readonly weightTotal: number };
+
+  /** @throws HalpError HALP_SOLVER_MEMORY */
+  constructor(residence: Residence, plan: Plan, totals: { readonly valueTotal: number; readonly weightTotal: number }) {
+    this.#residence = residence;
+    this.#plan = plan;
+    this.#encoded = encode(plan);
+    this.#totals = totals;
+    residence.clearFor(this);
+    this.enter();
+  }
+
+  solve(budget: number, limits: Watch): Outcome {
+    this.#residence.visit(this);
+    const { core } = this.#residence;
+    let status = core.jointBegin(budget);
+    if (status === coreStatus.impossible) return impossible;
+    while (status === coreStatus.running) {
+      status = core.jointRun(limits.maxStates, limits.gap, workPerSlice);
+      if (status === coreStatus.running && limits.expired()) status = core.jointFinish(coreStatus.feasible);
+    }
+    const { steps } = this.#plan;
+    const taken = new Int32Array(core.memory.buffer, core.jointChoiceAt() >>> 0, steps.length);
+    const choice = new Int32Array(steps.length);
+    for (let k = 0; k < steps.length; k++) choice[steps[k]!.variable] = steps[k]!.options[taken[k]!]!;
+    return {
+      status: status === coreStatus.optimal ? "optimal" : status === coreStatus.infeasible ? "infeasible" : "feasible",
+      choice,
+      value: core.getJointValue(),
+      weight: core.getJointWeight(),
+      upperBound: core.getJointBound(),
+      states: core.getJointStates(),
+    };
+  }
+
+  leave(): void {}
+
+  enter(): void {
+    const { core } = this.#residence;
+    const { structure, tables } = this.#encoded;
+    let enough = core.jointLayout(structure.length, tables.length) !== 0;
+    if (enough) {
+      const { buffer } = core.memory;
+      new Int32Array(buffer, core.structureAt() >>> 0, structure.length).set(structure);
+      new Float64Array(buffer, core.tablesAt() >>> 0, tables.length).set(tables);
+      enough = core.jointPrepare(this.#totals.valueTotal, this.#totals.weightTotal) !== 0;
+    }
+    if (enough) return;
+    this.#residence.abandon();
+    throw new HalpError(
+      "HALP_SOLVER_MEMORY",
+      `there is not enough memory for a joint problem of ${tables.length} table entries; offer fewer options`,
+      { exitCode: 1 },
+    );
+  }
+}
