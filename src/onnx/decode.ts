@@ -24,10 +24,12 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
 }
 
 export function decodeModelWith(
-  bytes: Uint8Array,
+  source: Uint8Array,
   options: DecodeOptions,
   resolveExternal?: (tensor: Tensor) => Uint8Array,
 ): Model {
+  // A plain view: `slice` of a Buffer would not copy.
+  const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const { file } = options;
   const limits = { graphDepth: 32, objects: 10_000_000, ...options.limits };
   const context: DecodeContext = { file, limits, resolveExternal, copies: [], objects: 0 };
