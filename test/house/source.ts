@@ -40,7 +40,7 @@ export function importsOf(file: string): Import[] {
       ts.isNewExpression(node) &&
       node.expression.getText() === "URL" &&
       node.arguments?.[1]?.getText() === "import.meta.url" &&
-      node.arguments[0]?.getText().includes(".js")
+      /\.js["'`]$/.test(node.arguments[0]?.getText() ?? "")
     )
       add(node.arguments[0]);
     ts.forEachChild(node, visit);
