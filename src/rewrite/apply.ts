@@ -10,6 +10,7 @@ import { substitute, withoutDead } from "./clean.js";
 import { constantNode, cutTensor, fixedConstants } from "./constants.js";
 import { foldGates } from "./fold-gates.js";
 import { gateConstant } from "./gate.js";
+import { withoutIdleRelu } from "./idle-relu.js";
 import { type Kept, keptBy } from "./kept.js";
 import { disconnects, plainNode } from "./masked.js";
 import { recordPruning } from "./metadata.js";
@@ -116,7 +117,7 @@ function cutGraph(
   return substitute(
     {
       ...graph,
-      nodes: withoutDoubleRelu(nodes, replaced),
+      nodes: withoutIdleRelu(nodes, replaced),
       inputs: graph.inputs.map((v) => (names.has(v.name) ? cutInfo(v, kept) : v)),
       valueInfos: infos(graph.valueInfos),
       initializers: [
@@ -141,24 +142,6 @@ function withoutAbsent(node: Node, vanishing: Vanishing, constantOf: (gate: stri
   if (node.opType === "Sub" && dropped.includes(0))
     return { ...plainNode("Neg", inputs, node.outputs[0] ?? ""), name: node.name };
   return only;
-}
-
-/** Relu of what is a Relu's output since an Add between them lost its branch. */
-function withoutDoubleRelu(nodes: readonly Node[], replaced: Map<string, string>): Node[] {
-  const target = (name: string): string => {
-    const to = replaced.get(name);
-    return to === undefined ? name : target(to);
-  };
-  const rectified = new Set<string>();
-  return nodes.filter((node) => {
-    if (node.opType !== "Relu") return true;
-    const [input = ""] = node.inputs;
-    const [output = ""] = node.outputs;
-    rectified.add(output);
-    if (!replaced.has(input) || !rectified.has(target(input))) return true;
-    replaced.set(output, target(input));
-    return false;
-  });
 }
 
 function cutInfo(info: ValueInfo, kept: Kept): ValueInfo {

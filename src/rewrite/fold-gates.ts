@@ -2,6 +2,7 @@
 import { intAttr } from "../graph/attributes.js";
 import type { Graph, Node, Tensor } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
+import { constantNode } from "./constants.js";
 import { namesInSubgraphs } from "./subgraph-names.js";
 
 /**
@@ -16,6 +17,10 @@ export function foldGates(graph: Graph, products: Iterable<string>): Graph {
 
 function foldOne(graph: Graph, product: string): Graph {
   const tensors = new Map(graph.initializers.map((t) => [t.name, t]));
+  for (const node of graph.nodes) {
+    const value = node.opType === "Constant" ? node.attributes.get("value") : undefined;
+    if (value?.kind === "tensor") tensors.set(node.outputs[0] ?? "", { ...value.value, name: node.outputs[0] ?? "" });
+  }
   const mul = graph.nodes.find((n) => n.opType === "Mul" && n.outputs[0] === product);
   const slot = mul?.inputs.findIndex((i) => tensors.has(i)) ?? -1;
   const factor = tensors.get(mul?.inputs[slot] ?? "");
@@ -40,7 +45,11 @@ function foldOne(graph: Graph, product: string): Graph {
     ...graph,
     nodes: graph.nodes
       .filter((n) => n !== mul)
-      .map((n) => (readers.includes(n) ? { ...n, inputs: n.inputs.map((i) => (i === product ? x : i)) } : n)),
+      .map((n) => {
+        const weight = n.opType === "Constant" ? changed.get(n.outputs[0] ?? "") : undefined;
+        if (weight) return constantNode(n, weight);
+        return readers.includes(n) ? { ...n, inputs: n.inputs.map((i) => (i === product ? x : i)) } : n;
+      }),
     initializers: graph.initializers.map((t) => changed.get(t.name) ?? t),
   };
 }

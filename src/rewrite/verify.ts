@@ -82,7 +82,9 @@ function mismatch(
   const standing = new Set(rewritten.model.graph.nodes.flatMap((n) => n.outputs));
   const common = analyzed.graph.nodes
     .flatMap((n) => n.outputs)
-    .filter((name) => standing.has(name) && isRuntimeType(analyzed.types.get(name)?.dtype));
+    .filter(
+      (name) => standing.has(name) && !analyzed.constants.has(name) && isRuntimeType(analyzed.types.get(name)?.dtype),
+    );
   const run = (model: Model) => {
     using session = createSession(withOutputs(model, common, analyzed), { optimization: "disabled" });
     return session.run(feeds);

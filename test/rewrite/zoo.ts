@@ -325,4 +325,133 @@ export const zoo: readonly ZooNetwork[] = [
     ]);
     return [boxes, l.linearHead(c, 14)];
   }),
+
+  network("ShuffleNet unit", (l, x) => {
+    let y = l.convBnRelu(x, 3, 8);
+    for (let i = 0; i < 2; i++) {
+      const [left = "", right = ""] = l.b.nodes("Split", [y, l.b.int64([4, 4])], {
+        attributes: { axis: attr.int(1) },
+        outputs: 2,
+      });
+      const inner = l.bn(l.conv(l.convBnRelu(right, 4, 4, 1), 4, 4, 3, {}, 4), 4);
+      const both = l.b.node("Concat", [left, l.convBnRelu(inner, 4, 4, 1)], { axis: attr.int(1) });
+      const wide = l.b.node("Reshape", [both, l.b.int64([0, 2, 4, 8, -1])]);
+      const turned = l.b.node("Transpose", [wide], { perm: attr.ints([0, 2, 1, 3, 4]) });
+      y = l.b.node("Reshape", [turned, l.b.int64([-1, 8, 8, 8])]);
+    }
+    return l.linearHead(l.convBnRelu(y, 8, 6, 1), 6);
+  }),
+
+  network("shuffle with run-time shapes", (l, x) => {
+    const y = l.convBnRelu(x, 3, 8);
+    const shape = l.b.node("Shape", [y]);
+    const part = (from: number, to: number) => l.b.node("Slice", [shape, l.b.int64([from]), l.b.int64([to])]);
+    const half = l.b.node("Div", [part(1, 2), l.b.int64([2])]);
+    const wideShape = l.b.node("Concat", [part(0, 1), l.b.int64([2]), half, part(2, 4)], { axis: attr.int(0) });
+    const turned = l.b.node("Transpose", [l.b.node("Reshape", [y, wideShape])], { perm: attr.ints([0, 2, 1, 3, 4]) });
+    const flatShape = l.b.node("Concat", [part(0, 1), l.b.int64([-1]), part(2, 4)], { axis: attr.int(0) });
+    const flat = l.b.node("Reshape", [turned, flatShape]);
+    return l.linearHead(l.convBnRelu(flat, 8, 6, 3, {}, 2), 6);
+  }),
+
+  network("groups that go whole", (l, x) => {
+    const y = l.convBnRelu(x, 3, 12);
+    return l.linearHead(l.convBnRelu(y, 12, 12, 3, {}, 6), 12);
+  }),
+
+  network("squeeze and excitation by Gemm", (l, x) => {
+    const y = l.convBnRelu(x, 3, 8);
+    const mean = l.b.node("Squeeze", [l.b.node("GlobalAveragePool", [y]), l.b.int64([2, 3])]);
+    const inner = l.relu(l.b.node("Gemm", [mean, l.weights([8, 4]), l.weights([4])]));
+    const gate = l.b.node("Sigmoid", [
+      l.b.node("Add", [l.b.node("MatMul", [inner, l.weights([4, 8])]), l.weights([8])]),
+    ]);
+    const wide = l.b.node("Unsqueeze", [gate, l.b.int64([2, 3])]);
+    const expanded = l.b.node("Expand", [wide, l.b.node("Shape", [y])]);
+    const twice = l.b.node("Mul", [l.b.node("Mul", [y, wide]), expanded]);
+    return l.linearHead(l.conv(twice, 8, 5), 5);
+  }),
+
+  network("channels last", (l, x) => {
+    const y = l.b.node("Transpose", [l.convBnRelu(x, 3, 6)], { perm: attr.ints([0, 2, 3, 1]) });
+    const scaled = l.b.node("Add", [l.b.node("Mul", [y, l.weights([6])]), l.weights([1, 1, 1, 6])]);
+    const dense = l.relu(l.b.node("Add", [l.b.node("MatMul", [scaled, l.weights([6, 9])]), l.weights([9])]));
+    const out = l.b.node("Add", [scaled, l.b.node("MatMul", [dense, l.weights([9, 6])])]);
+    return l.linearHead(l.b.node("Transpose", [out], { perm: attr.ints([0, 3, 1, 2]) }), 6);
+  }),
+
+  network("upsampling to a run-time size", (l, x) => {
+    const fine = l.convBnRelu(x, 3, 6);
+    const coarse = l.convBnRelu(fine, 6, 5, 3, { strides: attr.ints([2, 2]) });
+    const size = l.b.node("Slice", [l.b.node("Shape", [fine]), l.b.int64([2]), l.b.int64([4])]);
+    const batch = l.b.node("Slice", [l.b.node("Shape", [fine]), l.b.int64([0]), l.b.int64([1])]);
+    const baked = l.b.node("Concat", [batch, l.b.int64([5]), size], { axis: attr.int(0) });
+    const up = l.b.node("Resize", [coarse, "", "", baked], { mode: attr.string("nearest") });
+    const own = l.b.node("Slice", [l.b.node("Shape", [coarse]), l.b.int64([0]), l.b.int64([2])]);
+    const taken = l.b.node("Concat", [own, size], { axis: attr.int(0) });
+    const too = l.b.node("Resize", [coarse, "", "", taken], { mode: attr.string("nearest") });
+    return l.linearHead(l.convBnRelu(l.b.node("Concat", [up, fine, too], { axis: attr.int(1) }), 16, 4), 4);
+  }),
+
+  network("padding of channels with a value", (l, x) => {
+    const y = l.convBnRelu(x, 3, 4);
+    const padded = l.b.node("Pad", [y, l.b.int64([0, 2, 1, 1, 0, -1, 1, 1]), l.b.float32(0.5)]);
+    return l.linearHead(l.convBnRelu(padded, 5, 4), 4);
+  }),
+
+  network("attention", (l, x) => {
+    const y = l.b.node("Reshape", [l.convBnRelu(x, 3, 8), l.b.int64([0, 8, 64])]);
+    const tokens = l.b.node("Transpose", [y], { perm: attr.ints([0, 2, 1]) });
+    const heads = (v: string) => {
+      const split = l.b.node("Reshape", [l.b.node("MatMul", [v, l.weights([8, 12])]), l.b.int64([0, 64, 3, 4])]);
+      return l.b.node("Transpose", [split], { perm: attr.ints([0, 2, 1, 3]) });
+    };
+    const keys = l.b.node("Transpose", [heads(tokens)], { perm: attr.ints([0, 1, 3, 2]) });
+    const weights = l.b.node("Softmax", [l.b.node("MatMul", [heads(tokens), keys])], { axis: attr.int(-1) });
+    const mixed = l.b.node("Transpose", [l.b.node("MatMul", [weights, heads(tokens)])], {
+      perm: attr.ints([0, 2, 1, 3]),
+    });
+    const merged = l.b.node("Reshape", [mixed, l.b.int64([0, 0, 12])]);
+    const out = l.b.node("Add", [l.b.node("MatMul", [merged, l.weights([12, 8])]), tokens]);
+    return l.b.node("MatMul", [
+      l.b.node("ReduceMean", [out], { axes: attr.ints([1]), keepdims: attr.int(0) }),
+      l.weights([8, 3]),
+    ]);
+  }),
+
+  network("constants computed from constants", (l, x) => {
+    const y = l.convBnRelu(x, 3, 6);
+    const slope = l.b.node("Unsqueeze", [l.weights([6]), l.b.int64([1, 2])]);
+    const shift = l.b.node("Reshape", [l.weights([6]), l.b.int64([1, 6, 1, 1])]);
+    return l.linearHead(l.b.node("Add", [l.b.node("PRelu", [l.b.node("Neg", [y]), slope]), shift]), 6);
+  }),
+
+  network(
+    "U-Net",
+    (l, x) => {
+      const a = l.convBnRelu(x, 3, 5);
+      const b = l.convBnRelu(
+        l.b.node("MaxPool", [a], { kernel_shape: attr.ints([2, 2]), strides: attr.ints([2, 2]) }),
+        5,
+        7,
+      );
+      const up = l.b.node("ConvTranspose", [b, l.weights([7, 4, 2, 2]), l.weights([4])], {
+        strides: attr.ints([2, 2]),
+      });
+      const joined = l.b.node(
+        "Concat",
+        [
+          up,
+          a,
+          l.b.float32(
+            Array.from({ length: 128 }, (_, i) => i / 64 - 1),
+            [2, 1, 8, 8],
+          ),
+        ],
+        { axis: attr.int(1) },
+      );
+      return l.conv(l.convBnRelu(joined, 10, 6), 6, 2, 1);
+    },
+    { inputDims: [2, 3, 8, 8] },
+  ),
 ];
