@@ -64,9 +64,12 @@ export function verify(problem: Problem, solution: Solution, budget = problem.bu
     return { value: 0, latency: 0 };
   const score = scoreChoice(problem, solution.choice);
   const terms = problem.factors.length + problem.variables.length;
-  // What rounding to the quantum and summing doubles may come to.
-  const slack = (which: "value" | "latency"): number =>
-    terms * solution.quantum[which] + terms * 2 ** -52 * scaleOf(problem, which);
+  // Entries on a decimal grid are exact; on a binary one each was rounded by up to half a quantum. And doubles were summed.
+  const slack = (which: "value" | "latency"): number => {
+    const quantum = solution.quantum[which];
+    const rounded = quantum !== 1 && Number.isInteger(Math.log2(quantum));
+    return terms * ((rounded ? quantum : 0) + 2 ** -52 * scaleOf(problem, which));
+  };
   const fail = (code: string, message: string): never => {
     throw new HalpError(code, message, { exitCode: 1 });
   };
