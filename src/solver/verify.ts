@@ -64,10 +64,12 @@ export function verify(problem: Problem, solution: Solution, budget = problem.bu
     return { value: 0, latency: 0 };
   const score = scoreChoice(problem, solution.choice);
   const terms = problem.factors.length + problem.variables.length;
-  // Entries on a decimal grid are exact; on a binary one each was rounded by up to half a quantum. And doubles were summed.
+  // Sums of integers are exact. On a decimal grid only the sums of doubles here round; on a binary grid each entry was
+  // rounded by up to half a quantum as well.
   const slack = (which: "value" | "latency"): number => {
     const quantum = solution.quantum[which];
-    const rounded = quantum !== 1 && Number.isInteger(Math.log2(quantum));
+    if (quantum === 1) return 0;
+    const rounded = Number.isInteger(Math.log2(quantum));
     return terms * ((rounded ? quantum : 0) + 2 ** -52 * scaleOf(problem, which));
   };
   const fail = (code: string, message: string): never => {
