@@ -132,7 +132,7 @@ function source(
 function makeInput(g: GraphBuilder, feeds: Record<string, RuntimeTensor>, input: ConfigInput, name: string): string {
   const { dims, dtype } = input;
   const open = input.open ?? [];
-  if (dtype !== "float32" || dims.length === 0) return source(g, feeds, dtype, dims, open);
+  if (dtype !== "float32" || dims.length === 0 || input.fed) return source(g, feeds, dtype, dims, open);
   const axis = dims.length > 1 ? 1 : 0;
   const extent = dims[axis] ?? 1;
   const thin = dims.map((d, i) => (i === axis ? 1 : d));

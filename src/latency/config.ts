@@ -20,6 +20,8 @@ export interface ConfigInput {
   readonly layout: Layout;
   /** Axes whose extent the runtime does not know when it loads the model; only where it decides by them. */
   readonly open?: readonly number[];
+  /** It comes from outside the network, so it is in no cache when the layer reads it. */
+  readonly fed?: true;
 }
 
 export interface ConfigConstant {
@@ -118,7 +120,7 @@ function constantText(c: ConfigConstant): string {
 }
 function inputText(i: ConfigInput): string {
   const open = i.open && i.open.length > 0 ? `?${i.open.join(",")}` : "";
-  return `${tensorText(i)}${i.layout === "blocked" ? "b" : ""}${open}`;
+  return `${tensorText(i)}${i.layout === "blocked" ? "b" : ""}${open}${i.fed ? "^" : ""}`;
 }
 function nodeText(n: ConfigNode): string {
   const attributes = Object.keys(n.attributes)
@@ -139,8 +141,8 @@ function nodeText(n: ConfigNode): string {
  *     opset | inputs | constants | nodes | results
  *     13|f32[64,16,32,32]b|f32[16,16,3,3] f32[16]|Conv(i0,c0,c1){pads=[1,1,1,1]} Relu(n0)|n1b
  *
- * A tensor is its type and dims; `b` marks the blocked layout, `?2,3` axes that the runtime does not know, `=1,2` values,
- * `!` a constant that is also an input. Attributes are sorted by name; those that state a default are left out.
+ * A tensor is its type and dims; `b` marks the blocked layout, `?2,3` axes that the runtime does not know, `^` an
+ * input of the network itself, `=1,2` values, `!` a constant that is also an input. Attributes are sorted by name; those that state a default are left out.
  */
 export function layerKey(config: LayerConfig): string {
   return [

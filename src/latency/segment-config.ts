@@ -100,6 +100,7 @@ function ownConfig(segment: Segment, layouts: Layouts): LayerConfig {
       dims,
       layout,
       ...(open.length > 0 ? { open } : {}),
+      ...(analyzed.inputDims.has(value) ? { fed: true as const } : {}),
     });
     refs.set(key, `i${inputs.length - 1}`);
     return `i${inputs.length - 1}`;

@@ -1,6 +1,7 @@
 /** Cuts a network into the segments that the runtime runs as one piece. */
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { intsAttr, stringAttr } from "../graph/attributes.js";
+import { isDynamic } from "../graph/input-dims.js";
 import { type Node, normalDomain } from "../graph/ir.js";
 import { float32Of, integersOf, sizeOf } from "../graph/tensors.js";
 import { aliasesOf, canonical, liveNodes, type Network, readsOf, type Segment } from "./network.js";
@@ -235,7 +236,7 @@ function openAxesOf(analyzed: AnalyzedGraph): number[] {
   for (const input of analyzed.graph.inputs) {
     if (analyzed.constants.has(input.name)) continue;
     input.dims?.forEach((d, axis) => {
-      if (typeof d !== "number" && (axis === 0 || (input.dims?.length === 4 && axis >= 2))) open.add(axis);
+      if (isDynamic(d) && (axis === 0 || (input.dims?.length === 4 && axis >= 2))) open.add(axis);
     });
   }
   return [...open].sort();
