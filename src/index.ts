@@ -1,18 +1,23 @@
-/** halp as a library: the pipeline, and the rooms that are of use on their own. The solver alone is `halp/solver`. */
+/** halp as a library: the pipeline, and the rooms that tools build upon. */
 export { analyzeCoupling, type Coupling, type CouplingGroup, type Plan } from "./coupling/index.js";
-export { HalpError, type HalpErrorFields } from "./errors.js";
+export { type Batch, type Dataset, openDataset, syntheticDataset } from "./data/index.js";
+export { HalpError } from "./errors.js";
+export { compareOutputs, evaluate } from "./evaluation/index.js";
+export type { AnalyzedGraph } from "./graph/analysis.js";
+export { analyzeGraph } from "./graph/infer.js";
 export {
-  type Comparison,
-  compareOutputs,
-  datasetFeeds,
-  type Evaluation,
-  evaluate,
-  noiseFeeds,
-  type OutputDifference,
-} from "./evaluation/index.js";
-export type { AnalyzedGraph, ValueType } from "./graph/analysis.js";
-export { type AnalyzeOptions, analyzeGraph } from "./graph/infer.js";
-export type * from "./graph/ir.js";
+  createLatencyTable,
+  type LatencyTable,
+  measureMissing,
+  networkConfigs,
+  networkOf,
+  openTable,
+  predictNs,
+  saveTable,
+} from "./latency/index.js";
+export { decodeModel, encodeModel, readModel, writeModel } from "./onnx/index.js";
 export { findOperator } from "./operators/index.js";
 export * from "./pipeline/index.js";
-export { createSession, type MeasureOptions, measureModels, measurePair, type Session } from "./runtime/index.js";
+export { applyPlan, verifyRewrite } from "./rewrite/index.js";
+export { createSession, measureModels, measurePair } from "./runtime/index.js";
+export * from "./solver/index.js";
