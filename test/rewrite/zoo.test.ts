@@ -2,7 +2,10 @@ import t from "tap";
 import { analyzeCoupling } from "../../src/coupling/index.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import type { Model } from "../../src/graph/ir.js";
+import { dataTypeCode } from "../../src/graph/tensors.js";
+import { encodeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
+import { difference } from "../../src/rewrite/compare.js";
 import { applyPlan, verifyRewrite } from "../../src/rewrite/index.js";
 import { createSession, zeroTensor } from "../../src/runtime/index.js";
 import { randomPlan, seeded } from "./random-plan.js";
@@ -61,5 +64,66 @@ t.test("nothing to remove changes nothing but dead parts", async (t) => {
     t.same(removedNodes, [], network.name);
     t.same(model.graph.nodes, network.model.graph.nodes);
     t.equal(model.metadata, network.model.metadata);
+  }
+});
+
+t.test("value infos and inputs with defaults say what the values are", async (t) => {
+  for (const network of zoo) {
+    const inputDims = new Map(Object.entries(network.inputs));
+    const first = analyzeGraph(network.model, findOperator, { inputDims });
+    const made = network.model.graph.nodes.flatMap((n) => n.outputs);
+    const valueInfos = made.flatMap((name) => {
+      const type = first.types.get(name);
+      return type
+        ? [{ name, dtype: type.dtype, dtypeCode: dataTypeCode[type.dtype as "float32"], dims: type.dims }]
+        : [];
+    });
+    const model = { ...network.model, graph: { ...network.model.graph, valueInfos } };
+    const analyzed = analyzeGraph(model, findOperator, { inputDims });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const pruned = applyPlan(analyzed, coupling, randomPlan(analyzed, coupling, seeded(5), 0.3), findOperator);
+    const wrong = [...pruned.model.graph.valueInfos, ...pruned.model.graph.inputs]
+      .filter(
+        (v) =>
+          pruned.analyzed.types.get(v.name)?.dims.some((d, i) => typeof v.dims?.[i] === "number" && v.dims[i] !== d) ??
+          true,
+      )
+      .map((v) => v.name);
+    t.same(wrong, [], network.name);
+    t.ok(pruned.model.graph.valueInfos.length > 0);
+  }
+});
+
+t.test("a pruned network can be pruned again, and the record keeps the first counts", async (t) => {
+  for (const network of zoo) {
+    const inputDims = new Map(Object.entries(network.inputs));
+    let model = network.model;
+    for (let step = 0; step < 3; step++) {
+      const analyzed = analyzeGraph(model, findOperator, { inputDims });
+      const coupling = analyzeCoupling(analyzed, findOperator);
+      const plan = randomPlan(analyzed, coupling, seeded(40 + step), 0.2);
+      const rewritten = applyPlan(analyzed, coupling, plan, findOperator);
+      verifyRewrite(analyzed, coupling, plan, rewritten, { seed: step });
+      model = rewritten.model;
+    }
+    t.ok(model.metadata.filter((e) => e.key === "halp.groups").length <= 1, network.name);
+  }
+});
+
+t.test("the runtime takes what was written, with all of its own rewriting", async (t) => {
+  for (const network of zoo) {
+    const analyzed = analyzeGraph(network.model, findOperator, { inputDims: new Map(Object.entries(network.inputs)) });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const { model } = applyPlan(analyzed, coupling, randomPlan(analyzed, coupling, seeded(8), 0.3), findOperator);
+    const feeds = { x: zeroTensor("float32", network.inputs.x ?? []) };
+    const [plain, optimized] = (["disabled", "all"] as const).map((optimization) => {
+      using session = createSession(encodeModel(model), { optimization });
+      return session.run(feeds);
+    });
+    const apart = Object.entries(plain ?? {}).some(([name, tensor]) => {
+      const other = optimized?.[name];
+      return !other || difference(tensor, other, () => undefined).max > 1e-4;
+    });
+    t.notOk(apart, network.name);
   }
 });
