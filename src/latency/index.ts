@@ -1,3 +1,4 @@
+export { type Alignment, probeAlignment } from "./alignment.js";
 export {
   type ConfigAttribute,
   type ConfigConstant,
