@@ -36,7 +36,8 @@ export const solveCommand: CommandSpec = {
     }
     const document = solutions.length === 1 ? solutions[0]! : { format: "halp.solutions/1", solutions };
     print(document, () => JSON.stringify(document, null, 2));
-    return solutions.some((s) => s.status === "infeasible") ? 3 : 0;
+    if (solutions.some((s) => s.status === "infeasible")) return 3;
+    return solutions.some((s) => s.status === "unknown") ? 1 : 0;
   },
 };
 
