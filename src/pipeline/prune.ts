@@ -7,7 +7,7 @@ import { countParameters } from "../graph/parameters.js";
 import { readModel, writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, rankVariables } from "../problem/index.js";
-import { applyPlan, type RewriteResult, vanishing, verifyRewrite } from "../rewrite/index.js";
+import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
 import { collectSaliency } from "../saliency/index.js";
 import { judgeAccuracy, judgeOutputs, openPruneData, type PruneData } from "./data.js";
@@ -17,6 +17,7 @@ import { originalChannels, planForOriginal } from "./origin.js";
 import { budgetSchedule } from "./schedule.js";
 import { type Candidate, searchPlan } from "./search.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
+import { vanishingGroups } from "./vanishing-groups.js";
 
 /** The network as some plan left it. */
 interface Stage {
@@ -198,16 +199,6 @@ function stageOf(rewritten: RewriteResult, original: Coupling, freeze: readonly 
   const names = freeze.filter((f) => f.includes("*") || standing.has(f) || analyzed.constants.has(f));
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze: names });
   return { analyzed, coupling, origin: originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis)) };
-}
-
-/** Groups that may all vanish together: each is taken where the network still connects with those taken before. */
-function vanishingGroups(analyzed: AnalyzedGraph, coupling: Coupling): ReadonlySet<number> {
-  const taken = new Set<number>();
-  for (const group of coupling.groups) {
-    if (group.frozen !== undefined) continue;
-    if (vanishing(analyzed, coupling, [...taken, group.id]).ok) taken.add(group.id);
-  }
-  return taken;
 }
 
 async function measure(

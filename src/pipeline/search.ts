@@ -49,7 +49,7 @@ export async function searchPlan<Model>(input: SearchInput<Model>): Promise<Cand
   let best: Candidate<Model> | undefined;
   let smallest = Number.POSITIVE_INFINITY;
   let aim = targetNs;
-  const tables = new TableBuilder(input);
+  const tables = await TableBuilder.open(input);
   for (let round = 0; round < (input.iterations ?? 8); round++) {
     input.signal?.throwIfAborted();
     const latencyOf = await tables.at(reference);
@@ -83,13 +83,50 @@ export async function searchPlan<Model>(input: SearchInput<Model>): Promise<Cand
   );
 }
 
+/**
+ * The plan of smallest predicted latency, importance apart: each group at its cheapest option, and again with the others
+ * held there, until nothing changes.
+ */
+export async function smallestPlan<Model>(input: Omit<SearchInput<Model>, "targetNs">): Promise<Candidate<Model>> {
+  const { variables } = input;
+  const tables = await TableBuilder.open(input);
+  let reference: Int32Array = Int32Array.from(variables, (v) => v.group.size);
+  let best: Candidate<Model> | undefined;
+  for (let round = 0; round < (input.iterations ?? 4); round++) {
+    input.signal?.throwIfAborted();
+    const latencyOf = await tables.at(reference);
+    const counts = Int32Array.from(variables, (v) =>
+      v.options.reduce((least, k) => (latencyOf(v.group, k) < latencyOf(v.group, least) ? k : least)),
+    );
+    const plan = planOf(variables, counts);
+    const made = await input.predict(plan);
+    if (!best || made.predictedNs < best.predictedNs) best = { plan, importance: 0, ...made };
+    if (counts.every((k, i) => k === reference[i])) break;
+    reference = counts;
+  }
+  return best as Candidate<Model>;
+}
+
+type TableInput = Pick<
+  SearchInput<unknown>,
+  "analyzed" | "coupling" | "variables" | "oracle" | "predict" | "presentNs"
+>;
+
 /** Latency of each group at each of its options, with the others held: measured once, remembered by configuration. */
 class TableBuilder {
-  readonly #input: Pick<SearchInput<unknown>, "analyzed" | "coupling" | "variables" | "oracle">;
+  readonly #input: TableInput;
   readonly #segmentsOfGroup: ReadonlyMap<number, readonly Segment[]>;
   readonly #widths: ReturnType<typeof axisWidths>;
+  /** What vanishes with a group besides the layers that carry its channels (the pooling before a gate, say); by group id. */
+  readonly #dragged = new Map<number, number>();
 
-  constructor(input: Pick<SearchInput<unknown>, "analyzed" | "coupling" | "variables" | "oracle">) {
+  static async open(input: TableInput): Promise<TableBuilder> {
+    const tables = new TableBuilder(input);
+    await tables.#findDragged();
+    return tables;
+  }
+
+  private constructor(input: TableInput) {
     this.#input = input;
     this.#widths = axisWidths(input.coupling);
     const network: Network = input.oracle.networkOf(input.analyzed);
@@ -103,6 +140,23 @@ class TableBuilder {
     this.#segmentsOfGroup = map;
   }
 
+  /** Takes each group that may vanish out of the whole network once, and compares with what its own layers cost. */
+  async #findDragged(): Promise<void> {
+    const { variables, predict, presentNs, oracle } = this.#input;
+    const whole = Int32Array.from(variables, (v) => v.group.size);
+    const sum = (configs: readonly LayerConfig[]) => configs.reduce((ns, c) => ns + oracle.latencyNs(c), 0);
+    for (const v of variables) {
+      if (v.options[0] !== 0 || v.options.length === 1) continue;
+      const counts = Int32Array.from(whole);
+      counts[v.group.id] = 0;
+      const { predictedNs } = await predict(planOf(variables, counts));
+      const all = this.#configs(v.group, v.group.size, whole);
+      const none = this.#configs(v.group, 0, whole);
+      await oracle.ensure([...all, ...none]);
+      this.#dragged.set(v.group.id, presentNs - predictedNs - (sum(all) - sum(none)));
+    }
+  }
+
   /** Measures what is missing, then answers at once. */
   async at(reference: ArrayLike<number>): Promise<(group: CouplingGroup, count: number) => number> {
     const { variables, oracle } = this.#input;
@@ -113,7 +167,8 @@ class TableBuilder {
     }
     await oracle.ensure([...wanted.values()].flat());
     return (group, count) =>
-      (wanted.get(`${group.id}:${count}`) ?? []).reduce((sum, c) => sum + oracle.latencyNs(c), 0);
+      (wanted.get(`${group.id}:${count}`) ?? []).reduce((sum, c) => sum + oracle.latencyNs(c), 0) -
+      (count === 0 ? (this.#dragged.get(group.id) ?? 0) : 0);
   }
 
   #configs(group: CouplingGroup, count: number, reference: ArrayLike<number>): LayerConfig[] {
