@@ -1,0 +1,11 @@
+/** `npm run bench -- NAME ...`: one bench by name. */
+const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise<void>>>> = {
+  criteria: async () => (await import("./criteria.js")).benchCriteria,
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const load = benches[name];
+if (!load) {
+  console.error(`usage: npm run bench -- NAME ...\nbenches: ${Object.keys(benches).join(", ")}`);
+  process.exitCode = 2;
+} else await (await load())(args);
