@@ -5,8 +5,9 @@ import { mapTensors } from "./map-tensors.js";
 import { ATTRIBUTE, attributeTypes, GRAPH, MODEL, NODE, OPSET, TENSOR, typedField, VALUE_INFO } from "./schema.js";
 import { sourceOf } from "./sources.js";
 import { expectedBytes } from "./tensor-size.js";
+import { decodeText } from "./text.js";
 import { encodeType } from "./value-type.js";
-import { concat, MessageWriter, packed } from "./wire.js";
+import { concat, MessageWriter, packed, readMessage } from "./wire.js";
 
 /** Protobuf's own limit on a message. */
 export const MAX_MODEL_BYTES = 2 ** 31 - 1;
@@ -102,12 +103,7 @@ const encodeNode = orSource((node: Node) => {
 function encodeAttribute(name: string, a: Attribute): Pieces {
   const source = sourceOf(a, name);
   if (source) return [source];
-  if (a.kind === "opaque") {
-    // Of a field given twice the last counts.
-    const renamed = new MessageWriter();
-    renamed.string(ATTRIBUTE.name, name);
-    return [a.value, ...renamed.finish()];
-  }
+  if (a.kind === "opaque") return withName(a.value, name);
   const w = new MessageWriter(a.meta?.extra);
   w.string(ATTRIBUTE.name, name);
   switch (a.kind) {
@@ -142,6 +138,20 @@ function encodeAttribute(name: string, a: Attribute): Pieces {
   if (a.meta?.docString !== undefined) w.string(ATTRIBUTE.docString, a.meta.docString);
   w.int(ATTRIBUTE.type, attributeTypes[a.kind]);
   return w.finish();
+}
+
+/** An attribute known by its bytes alone, under another name if need be: of a field given twice the last counts. */
+function withName(attribute: Uint8Array, name: string): Pieces {
+  let given = "";
+  readMessage(attribute, (tag, r) => {
+    if (tag !== ATTRIBUTE.name) return false;
+    given = decodeText(r.bytes());
+    return true;
+  });
+  if (given === name) return [attribute];
+  const renaming = new MessageWriter();
+  renaming.string(ATTRIBUTE.name, name);
+  return [attribute, ...renaming.finish()];
 }
 
 const encodeValueInfo = orSource((value: ValueInfo) => {
