@@ -100,6 +100,6 @@ export async function reportPrune(work: () => Promise<PruneResult>, context: Com
   }
 }
 
-function isPruneResult(x: unknown): x is PruneResult {
+export function isPruneResult(x: unknown): x is PruneResult {
   return typeof x === "object" && x !== null && (x as { format?: unknown }).format === "halp.result/1";
 }
