@@ -1,7 +1,7 @@
 // Builds the C++ addon where a compiler is at hand. Without one halp works all the same: only thread pinning and CUDA timing are missing.
-// node-gyp cleans and fills a folder named build/ beside binding.gyp. So that it never meets tsc's build/, it works on a copy of native/ in
-// build/addon/; the addon ends as build/native/halp_native.node, with its types beside it. For the same reason there is no
-// binding.gyp in the root: npm would run 'node-gyp rebuild' there on every install.
+// node-gyp cleans and fills a folder named build/ beside binding.gyp. So that it never meets tsc's build/, it works on a copy of both
+// binding.gyp and native/ in build/addon/; the addon ends as build/native/halp_native.node, with its types beside it. For the same
+// reason package.json says "gypfile": false: without it npm would run 'node-gyp rebuild' in the root on every install.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,7 +15,8 @@ const addon = join(target, "halp_native.node");
 
 mkdirSync(target, { recursive: true });
 cpSync(join(root, "native/addon.d.ts"), join(target, "addon.d.ts"));
-cpSync(join(root, "native"), work, { recursive: true, preserveTimestamps: true });
+for (const source of ["native", "binding.gyp"])
+  cpSync(join(root, source), join(work, source), { recursive: true, preserveTimestamps: true });
 const failure = build();
 if (failure === undefined) {
   // Removed first: a process that has the old one open keeps it, and none sees half of the new one.

@@ -3,14 +3,14 @@
     {
       "target_name": "halp_native",
       "sources": [
-        "addon.cc",
-        "addon-cpu.cc",
-        "addon-cuda.cc",
-        "convolution-timer.cc",
-        "cpu.cc",
-        "cuda-driver.cc",
-        "cudnn.cc",
-        "dynamic-library.cc"
+        "native/addon.cc",
+        "native/addon-cpu.cc",
+        "native/addon-cuda.cc",
+        "native/convolution-timer.cc",
+        "native/cpu.cc",
+        "native/cuda-driver.cc",
+        "native/cudnn.cc",
+        "native/dynamic-library.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
