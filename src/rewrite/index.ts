@@ -1,5 +1,5 @@
 export { applyPlan, type FindOperator, type RewriteResult } from "./apply.js";
 export { type Kept, keptBy } from "./kept.js";
 export { buildMasked } from "./masked.js";
-export { traceAbsence, type Vanishing, vanishing } from "./vanish.js";
+export { groupsThatMayVanish, traceAbsence, type Vanishing, vanishing } from "./vanish.js";
 export { type VerifyOptions, type VerifyResult, verifyRewrite } from "./verify.js";

@@ -34,19 +34,48 @@ export interface Vanishing {
   readonly constantValues: ReadonlySet<string>;
 }
 
-/** Whether these groups, together, may vanish while all others stay whole. */
+/** Whether these groups, together, may vanish while all others stay whole. Costs what lies behind the groups. */
 export function vanishing(analyzed: AnalyzedGraph, coupling: Coupling, groupIds: Iterable<number>): Vanishing {
   const channels = new Uint8Array(coupling.channelCount).fill(1);
-  for (const id of groupIds) {
+  const empty = [...groupIds];
+  for (const id of empty) {
     const group = coupling.groups[id];
     if (group) channels.fill(0, group.start, group.start + group.size);
   }
-  return traceAbsence(analyzed, coupling, keptWith(coupling, channels));
+  return trace(analyzed, coupling, keptWith(coupling, channels), empty);
+}
+
+/**
+ * Groups any of which may vanish, alone and all together: taken in order, each where it may go alone and the network still
+ * connects with all taken before. That more may go than some is not a matter of course: a Concat may lose a part only if
+ * all of the part's channels go.
+ */
+export function groupsThatMayVanish(analyzed: AnalyzedGraph, coupling: Coupling): ReadonlySet<number> {
+  const taken = new Set<number>();
+  for (const group of coupling.groups)
+    if (
+      group.frozen === undefined &&
+      vanishing(analyzed, coupling, [group.id]).ok &&
+      vanishing(analyzed, coupling, [...taken, group.id]).ok
+    )
+      taken.add(group.id);
+  return taken;
 }
 
 /** The same for whatever a plan leaves. */
 export function traceAbsence(analyzed: AnalyzedGraph, coupling: Coupling, kept: Kept): Vanishing {
-  const { graph, constants, types } = analyzed;
+  const empty = coupling.groups.filter((g) => !kept.channels.subarray(g.start, g.start + g.size).includes(1));
+  return trace(
+    analyzed,
+    coupling,
+    kept,
+    empty.map((g) => g.id),
+  );
+}
+
+function trace(analyzed: AnalyzedGraph, coupling: Coupling, kept: Kept, empty: readonly number[]): Vanishing {
+  const { graph, constants, types, producerOf, consumersOf } = analyzed;
+  const index = indexOf(analyzed);
   const absent = new Set<string>();
   const dropped = new Map<Node, number[]>();
   const gates = new Map<Node, number[]>();
@@ -59,28 +88,44 @@ export function traceAbsence(analyzed: AnalyzedGraph, coupling: Coupling, kept: 
     gates,
     constantValues,
   });
-  const live = nodesBehind(
-    analyzed,
-    graph.outputs.map((o) => o.name),
-    () => [],
-  ).nodes;
 
-  for (const node of graph.nodes) {
-    if (!live.has(node)) continue;
+  const due = new Uint8Array(graph.nodes.length);
+  let first = graph.nodes.length;
+  const markAbsent = (name: string) => {
+    if (absent.has(name)) return;
+    absent.add(name);
+    for (const reader of consumersOf.get(name) ?? []) {
+      const at = index.order.get(reader) as number;
+      due[at] = 1;
+      first = Math.min(first, at);
+    }
+  };
+  // All channels of a group lie on the same axes, so an axis has nothing left only where whole groups are empty.
+  for (const id of empty)
+    for (const name of valuesOf(coupling)[id] ?? []) {
+      const producer = producerOf.get(name);
+      if (producer && index.live.has(producer) && !constants.has(name) && kept.isGone(name)) markAbsent(name);
+    }
+
+  let readsShapeOfAbsent = false;
+  for (let at = first; at < graph.nodes.length; at++) {
+    const node = due[at] === 1 ? graph.nodes[at] : undefined;
+    if (!node || !index.live.has(node)) continue;
     const named = node.outputs.filter((o) => o !== "");
-    if (named.every((o) => constants.has(o))) continue;
+    if (named.every((o) => constants.has(o))) {
+      readsShapeOfAbsent = true;
+      continue;
+    }
+    if (named.every((o) => absent.has(o))) continue;
     const data = [...node.inputs.keys()].filter((i) => {
       const name = node.inputs[i] ?? "";
       return name !== "" && !constants.has(name);
     });
     const missing = data.filter((i) => absent.has(node.inputs[i] ?? ""));
-    if (data.length > 0 && missing.length === data.length) {
-      for (const o of named) absent.add(o);
+    if (missing.length === data.length) {
+      for (const o of named) markAbsent(o);
       continue;
     }
-    for (const o of named) if (kept.isGone(o)) absent.add(o);
-    if (missing.length === 0 || named.every((o) => absent.has(o))) continue;
-
     const present = data.filter((i) => !missing.includes(i));
     const dimsOf = (i: number) => (types.get(node.inputs[i] ?? "")?.dims ?? []).join();
     const whole = (types.get(named[0] ?? "")?.dims ?? []).join();
@@ -109,28 +154,64 @@ export function traceAbsence(analyzed: AnalyzedGraph, coupling: Coupling, kept: 
 
   const lost = graph.outputs.find((o) => absent.has(o.name));
   if (lost) return answer(`the network output "${lost.name}" would lose all that leads to it`);
-  const skipped = (node: Node) => [...(dropped.get(node) ?? []), ...(gates.get(node) ?? [])];
-  const after = nodesBehind(
-    analyzed,
-    graph.outputs.map((o) => o.name),
-    skipped,
-  );
-  const stillRead = [...after.values].find((name) => absent.has(name));
-  if (stillRead !== undefined)
-    return answer(`${describe(after.readerOf.get(stillRead) as Node)} still reads "${stillRead}", which would vanish`);
+  if (readsShapeOfAbsent || (index.hasSubgraphs && absent.size > 0)) {
+    const skipped = (node: Node) => [...(dropped.get(node) ?? []), ...(gates.get(node) ?? [])];
+    const after = nodesBehind(analyzed, skipped);
+    const stillRead = [...after.values].find((name) => absent.has(name));
+    if (stillRead !== undefined)
+      return answer(
+        `${describe(after.readerOf.get(stillRead) as Node)} still reads "${stillRead}", which would vanish`,
+      );
+  }
   return answer();
 }
 
-/** All nodes and values that the given values depend on, but for the input slots that are skipped. */
+interface GraphIndex {
+  readonly order: ReadonlyMap<Node, number>;
+  /** Nodes that an output depends on. */
+  readonly live: ReadonlySet<Node>;
+  readonly hasSubgraphs: boolean;
+}
+
+const indices = new WeakMap<AnalyzedGraph, GraphIndex>();
+function indexOf(analyzed: AnalyzedGraph): GraphIndex {
+  let index = indices.get(analyzed);
+  if (!index) {
+    const { nodes } = analyzed.graph;
+    index = {
+      order: new Map(nodes.map((node, i) => [node, i])),
+      live: nodesBehind(analyzed, () => []).nodes,
+      hasSubgraphs: nodes.some((n) => namesInSubgraphs(n).length > 0),
+    };
+    indices.set(analyzed, index);
+  }
+  return index;
+}
+
+const values = new WeakMap<Coupling, readonly (readonly string[])[]>();
+/** Values on which the channels of each group lie. */
+function valuesOf(coupling: Coupling): readonly (readonly string[])[] {
+  let found = values.get(coupling);
+  if (!found) {
+    const sets = coupling.groups.map(() => new Set<string>());
+    for (const [name, axes] of coupling.axes)
+      for (const labels of axes)
+        for (const channel of labels ?? []) if (channel >= 0) sets[coupling.groupOf[channel] as number]?.add(name);
+    found = sets.map((s) => [...s]);
+    values.set(coupling, found);
+  }
+  return found;
+}
+
+/** All nodes and values that the outputs depend on, but for the input slots that are skipped. */
 function nodesBehind(
   analyzed: AnalyzedGraph,
-  targets: readonly string[],
   skipped: (node: Node) => readonly number[],
 ): { nodes: Set<Node>; values: Set<string>; readerOf: Map<string, Node> } {
+  const queue = analyzed.graph.outputs.map((o) => o.name);
   const nodes = new Set<Node>();
-  const values = new Set<string>(targets);
+  const values = new Set<string>(queue);
   const readerOf = new Map<string, Node>();
-  const queue = [...targets];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     const node = analyzed.producerOf.get(name);
     if (!node || nodes.has(node)) continue;

@@ -6,7 +6,7 @@ import { dataTypeCode } from "../../src/graph/tensors.js";
 import { encodeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { difference } from "../../src/rewrite/compare.js";
-import { applyPlan, verifyRewrite } from "../../src/rewrite/index.js";
+import { applyPlan, groupsThatMayVanish, vanishing, verifyRewrite } from "../../src/rewrite/index.js";
 import { createSession, zeroTensor } from "../../src/runtime/index.js";
 import { randomPlan, seeded } from "./random-plan.js";
 import { zoo } from "./zoo.js";
@@ -125,5 +125,19 @@ t.test("the runtime takes what was written, with all of its own rewriting", asyn
       return !other || difference(tensor, other, () => undefined).max > 1e-4;
     });
     t.notOk(apart, network.name);
+  }
+});
+
+t.test("of the groups that may vanish together, any may", async (t) => {
+  for (const network of zoo) {
+    const analyzed = analyzeGraph(network.model, findOperator, { inputDims: new Map(Object.entries(network.inputs)) });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const all = [...groupsThatMayVanish(analyzed, coupling)];
+    const random = seeded(17);
+    for (let round = 0; round < 20; round++) {
+      const some = all.filter(() => random() < 0.5);
+      const { ok, reason } = vanishing(analyzed, coupling, some);
+      t.ok(ok, `${network.name}: ${some} ${reason ?? ""}`);
+    }
   }
 });
