@@ -17,6 +17,8 @@ import type { Network, Segment } from "./network.js";
 /** A float constant of at most this many elements may steer the operator (bounds, scales); its values count. */
 const steering = new Set(["Clip", "Resize", "Upsample", "Pad", "Range", "Slice", "Pow"]);
 const steeringSize = 16;
+/** Here even a single float is a weight that happens to be alone. */
+const weighted = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu", "Gather"]);
 /** Integer constants beyond this size are data (embedding indices), not shapes. */
 const shapeSize = 1024;
 
@@ -141,7 +143,7 @@ function constantConfig(node: Node, slot: number, t: Tensor, layouts: Layouts, n
   const dims = layouts.dims(node.inputs[slot] ?? t.name);
   const size = sizeOf(t.dims);
   if (t.dtype === "float32") {
-    const counts = size === 1 || (steering.has(node.opType) && size <= steeringSize);
+    const counts = (size === 1 && !weighted.has(node.opType)) || (steering.has(node.opType) && size <= steeringSize);
     return counts ? { dtype: t.dtype, dims, values: [...float32Of(t)], ...flag } : { dtype: t.dtype, dims, ...flag };
   }
   const integral = elementBytes[t.dtype] > 0 && !t.dtype.includes("float");
