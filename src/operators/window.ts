@@ -49,22 +49,25 @@ export function slidingWindow(node: Node, input: readonly number[], kernel: read
     const extent = input[i] as number;
     const stride = strides[i] as number;
     const span = (dilations[i] as number) * ((kernel[i] as number) - 1) + 1;
+    let padding = (pads[i] as number) + (pads[i + rank] as number);
     if (mode === "SAME_UPPER" || mode === "SAME_LOWER") {
       const wanted = Math.ceil(extent / stride);
-      const total = Math.max(0, (wanted - 1) * stride + span - extent);
+      // As ONNX Runtime pads: the dilation of a pool does not count (and convolutions must not have one here).
+      padding = (wanted - 1) * stride + (kernel[i] as number) - extent;
+      const total = Math.max(0, padding);
       const small = Math.floor(total / 2);
       pads[i] = mode === "SAME_UPPER" ? small : total - small;
       pads[i + rank] = total - (pads[i] as number);
     }
     const before = pads[i] as number;
-    const room = extent + before + (pads[i + rank] as number) - span;
+    const room = extent + padding - span;
     let count = (ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
     // The last window must start within the input or the padding before it.
     if (ceil && (count - 1) * stride >= extent + before) count--;
     if (room < 0 || count < 1)
       throw shapeError(
         node,
-        `expected an input of at least ${span} with its padding along spatial axis ${i}, came ${extent + before + (pads[i + rank] as number)}`,
+        `expected an input of at least ${span} with its padding along spatial axis ${i}, came ${extent + padding}`,
       );
     output.push(count);
   }
@@ -92,7 +95,7 @@ export function spreadingWindow(node: Node, input: readonly number[], kernel: re
       output.push(whole - (pads[i] as number) - (pads[i + rank] as number));
       continue;
     }
-    const extent = wanted?.[i] ?? (input[i] as number) * stride;
+    const extent = wanted?.[i] ?? Math.min(whole, (input[i] as number) * stride);
     const total = Math.max(0, whole - extent);
     const small = Math.floor(total / 2);
     pads[i] = mode === "SAME_UPPER" ? small : total - small;

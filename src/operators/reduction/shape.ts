@@ -66,9 +66,14 @@ function folding(fold: (values: readonly number[]) => number): EvaluateRule {
   };
 }
 
+/** Sums and products of fractions depend on the order in which they are taken; these are left to the run. */
+function whole(rule: EvaluateRule): EvaluateRule {
+  return (c) => (c.inputs[0]?.dtype.startsWith("float") ? undefined : rule(c));
+}
+
 export const evaluations: Readonly<Record<string, EvaluateRule>> = {
-  ReduceSum: folding((values) => values.reduce((a, b) => a + b, 0)),
-  ReduceProd: folding((values) => values.reduce((a, b) => a * b, 1)),
+  ReduceSum: whole(folding((values) => values.reduce((a, b) => a + b, 0))),
+  ReduceProd: whole(folding((values) => values.reduce((a, b) => a * b, 1))),
   ReduceMax: folding((values) => Math.max(...values)),
   ReduceMin: folding((values) => Math.min(...values)),
 };
