@@ -14,6 +14,7 @@ export interface Outcome {
   /** The option of each variable; with `infeasible`, the lightest choice; null if there is none. */
   readonly choice: Int32Array | null;
   readonly value: number;
+  /** NaN with `infeasible` where the smallest weight is not known. */
   readonly weight: number;
   readonly upperBound: number;
   /** Search states kept in total. */

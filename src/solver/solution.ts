@@ -14,7 +14,7 @@ export function toSolution(model: Model, outcome: Outcome, elapsedMs: number): S
   const named: Record<string, number> = Object.create(null);
   if (choice !== null) for (let i = 0; i < model.names.length; i++) named[model.names[i]!] = choice[i]!;
   const value = outcome.value / model.valueScale;
-  const latency = outcome.weight / model.weightScale;
+  const latency = Number.isNaN(outcome.weight) ? 0 : outcome.weight / model.weightScale;
   const upperBound = status === "optimal" ? value : outcome.upperBound / model.valueScale;
   return {
     format: "halp.solution/1",
@@ -26,6 +26,8 @@ export function toSolution(model: Model, outcome: Outcome, elapsedMs: number): S
     gap: status === "infeasible" ? 0 : relativeGap(upperBound, value),
     elapsedMs,
     quantum,
-    ...(status === "infeasible" ? { smallestLatency: choice === null ? null : latency } : {}),
+    ...(status === "infeasible" && !Number.isNaN(outcome.weight)
+      ? { smallestLatency: choice === null ? null : latency }
+      : {}),
   };
 }

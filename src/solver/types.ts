@@ -63,6 +63,9 @@ export interface Solution {
   readonly gap: number;
   readonly elapsedMs: number;
   readonly quantum: Quantum;
-  /** Only with `infeasible`: the smallest latency that any choice reaches; `null` if every choice is forbidden. */
+  /**
+   * Only with `infeasible`: the smallest latency that any choice reaches; `null` if every choice is forbidden; absent where
+   * a joint problem is too wide to find it.
+   */
   readonly smallestLatency?: number | null;
 }

@@ -60,8 +60,8 @@ export function scoreChoice(problem: Problem, choice: Readonly<Record<string, nu
  * @throws HalpError HALP_VERIFY_CHOICE, HALP_VERIFY_VALUE, HALP_VERIFY_LATENCY, HALP_VERIFY_BUDGET, HALP_VERIFY_BOUND
  */
 export function verify(problem: Problem, solution: Solution, budget = problem.budget): Verification {
-  if (Object.keys(solution.choice).length === 0 && (solution.status === "unknown" || solution.smallestLatency === null))
-    return { value: 0, latency: 0 };
+  const none = Object.keys(solution.choice).length === 0 && problem.variables.length > 0;
+  if (none && (solution.status === "unknown" || solution.status === "infeasible")) return { value: 0, latency: 0 };
   const score = scoreChoice(problem, solution.choice);
   const terms = problem.factors.length + problem.variables.length;
   // Sums of integers are exact. On a decimal grid only the sums of doubles here round; on a binary grid each entry was

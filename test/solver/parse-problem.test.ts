@@ -1,5 +1,4 @@
 import t from "tap";
-import type { HalpError } from "../../src/errors.js";
 import { parseProblem, solve } from "../../src/solver/index.js";
 
 const good = {
@@ -78,18 +77,18 @@ const bad: readonly (readonly [string, unknown, string, RegExp])[] = [
 for (const [what, problem, code, message] of bad)
   t.test(`${what} is refused with ${code}`, async (t) => {
     for (const backend of ["wasm", "js"] as const)
-      t.throws(() => solve(problem as never, 1, { backend }), { code, message } as Partial<HalpError>);
+      t.throws(() => solve(problem as never, 1, { backend }), { code, message });
   });
 
 t.test("ten million options are refused at once", async (t) => {
   const values = new Array<number>(10_000_000).fill(0);
   const problem = { ...good, variables: [{ name: "a", values }], factors: [] };
-  t.throws(() => parseProblem(problem), { code: "HALP_PROBLEM_TOO_LARGE" } as Partial<HalpError>);
+  t.throws(() => parseProblem(problem), { code: "HALP_PROBLEM_TOO_LARGE" });
 });
 
 t.test("no budget anywhere, or one that is no finite number, is refused", async (t) => {
   const { budget: _, ...without } = good;
   for (const budget of [undefined, Number.NaN, Infinity, "5" as unknown as number])
-    t.throws(() => solve(without as never, budget), { code: "HALP_BUDGET" } as Partial<HalpError>);
-  t.throws(() => solve(good as never, 1, { backend: "best" as never }), { code: "HALP_BACKEND" } as Partial<HalpError>);
+    t.throws(() => solve(without as never, budget), { code: "HALP_BUDGET" });
+  t.throws(() => solve(good as never, 1, { backend: "best" as never }), { code: "HALP_BACKEND" });
 });

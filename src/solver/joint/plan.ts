@@ -1,4 +1,4 @@
-import type { Model } from "../model.js";
+import type { Model, PairTable } from "../model.js";
 
 /**
  * The table between a variable and an earlier one, row-major over the earlier one's options. A forbidden pair has value
@@ -34,10 +34,21 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   /** The largest number of variables in the frontier. */
   readonly width: number;
-  /** The largest number of combinations looked at in one step, and in all. */
+  /** The largest number of combinations looked at in one step; table entries added up in all. */
   readonly largestStep: number;
   readonly totalWork: number;
+  /**
+   * Pair tables given up to keep frontiers small: each became a table over its later variable alone, of the least weight and
+   * the greatest value that any option of the earlier one offers. With any severed, the plan is a relaxation: no choice is
+   * worth more than its optimum.
+   */
+  readonly severed: number;
 }
+
+/** More combinations in one step, or table entries in all, are too many: then pair tables are severed. */
+const mostPerStep = 2 ** 22;
+const mostInAll = 4e7;
+const mostWidth = 24;
 
 interface Order {
   readonly order: readonly number[];
@@ -111,8 +122,30 @@ function subTable(
   return out;
 }
 
-/** Finds an order of small frontiers and lays the tables out along it. Null if some variable has every option forbidden. */
+/** The edge's best for each option of its later variable, whatever the earlier one takes. */
+function bestOfRows({ value, weight }: PlanEdge, columns: number): { value: Float64Array; weight: Float64Array } {
+  const best = new Float64Array(columns).fill(Number.NEGATIVE_INFINITY);
+  const least = new Float64Array(columns).fill(Number.POSITIVE_INFINITY);
+  for (let i = 0; i < value.length; i++) {
+    if (value[i] === Number.NEGATIVE_INFINITY) continue;
+    best[i % columns] = Math.max(best[i % columns]!, value[i]!);
+    least[i % columns] = Math.min(least[i % columns]!, weight[i]!);
+  }
+  return { value: best, weight: least.map((w) => (w === Number.POSITIVE_INFINITY ? 0 : w)) };
+}
+
+/**
+ * Finds an order of small frontiers and lays the tables out along it; severs pair tables where the frontiers would still be
+ * too large. Null if some variable has every option forbidden.
+ */
 export function planJoint(model: Model): Plan | null {
+  let plan = planWithin(model, mostPerStep);
+  for (let most = mostPerStep / 16; plan !== null && plan.totalWork > mostInAll && most > 16; most /= 16)
+    plan = planWithin(model, most);
+  return plan;
+}
+
+function planWithin(model: Model, most: number): Plan | null {
   const count = model.names.length;
   const allowed = model.weights.map((w) => Int32Array.from(w.keys()).filter((i) => !Number.isNaN(w[i]!)));
   if (allowed.some((a) => a.length === 0)) return null;
@@ -130,12 +163,32 @@ export function planJoint(model: Model): Plan | null {
   let width = 0;
   let largestStep = 0;
   let totalWork = 0;
+  let severed = 0;
   const steps = order.map((variable, k): PlanStep => {
     const options = allowed[variable]!;
     const pick = (table: Float64Array): Float64Array => Float64Array.from(options, (i) => table[i]!);
+    const value = pick(model.values[variable]!);
+    const weight = pick(model.weights[variable]!);
+    const combinations = (): number => frontier.reduce((n, f) => n * sizes[f]!, options.length);
+    while (frontier.length > 0 && (combinations() > most || frontier.length > mostWidth)) {
+      // sever the frontier's variable of most options from all that is to come
+      const largest = frontier.reduce((a, b) => (sizes[b]! > sizes[a]! ? b : a));
+      frontier = frontier.filter((f) => f !== largest);
+    }
     const edges = model.pairs.flatMap((pair): PlanEdge[] => {
       const other = pair.a === variable ? pair.b : pair.b === variable ? pair.a : -1;
       if (other < 0 || stepOf[other]! > k) return [];
+      const edge = edgeTo(other, pair);
+      if (edge.position >= 0) return [edge];
+      severed++;
+      const best = bestOfRows(edge, options.length);
+      for (let x = 0; x < options.length; x++) {
+        value[x]! += best.value[x]!;
+        weight[x]! += best.weight[x]!;
+      }
+      return [];
+    });
+    function edgeTo(other: number, pair: PairTable): PlanEdge {
       const cut = (table: Float64Array): Float64Array =>
         subTable(table, model.weights[pair.b]!.length, allowed[pair.a]!, allowed[pair.b]!, pair.a === variable);
       const weight = cut(pair.weight);
@@ -145,25 +198,16 @@ export function planJoint(model: Model): Plan | null {
           value[i] = Number.NEGATIVE_INFINITY;
           weight[i] = 0;
         }
-      return [{ from: stepOf[other]!, position: frontier.indexOf(other), value, weight }];
-    });
-    const work = frontier.reduce((n, f) => n * sizes[f]!, sizes[variable]!);
-    largestStep = Math.max(largestStep, work);
-    totalWork += work;
+      return { from: stepOf[other]!, position: frontier.indexOf(other), value, weight };
+    }
+    largestStep = Math.max(largestStep, combinations());
+    totalWork += combinations() * (1 + edges.length);
     for (const n of neighbours[variable]!) pending[n]!--;
     const stay = frontier.flatMap((f, position) => (pending[f]! > 0 ? [position] : []));
     const joins = pending[variable]! > 0;
     frontier = [...stay.map((position) => frontier[position]!), ...(joins ? [variable] : [])];
     width = Math.max(width, frontier.length);
-    return {
-      variable,
-      options,
-      value: pick(model.values[variable]!),
-      weight: pick(model.weights[variable]!),
-      edges,
-      stay,
-      joins,
-    };
+    return { variable, options, value, weight, edges, stay, joins };
   });
-  return { steps, width, largestStep, totalWork };
+  return { steps, width, largestStep, totalWork, severed };
 }

@@ -23,8 +23,15 @@ export function lightest(program: Program): Decoded | null {
  * Minimises lambda * budget + max (value - lambda * weight) over lambda. The function is convex and piecewise linear: each
  * evaluation gives a line, and the next lambda is where the lines of one choice within the budget and one beyond meet.
  * @param light a choice within the budget
+ * @param expired whether to stop early, with a weaker bound
  */
-export function solveDual(program: Program, budget: number, light: Decoded, weightTotal: number): Dual {
+export function solveDual(
+  program: Program,
+  budget: number,
+  light: Decoded,
+  weightTotal: number,
+  expired: () => boolean,
+): Dual {
   const evaluate = (lambda: number): { objective: Objective; potentials: Potentials; met: Decoded } => {
     const objective = { useValue: true, lambda };
     const potentials = backward(program, objective);
@@ -44,7 +51,7 @@ export function solveDual(program: Program, budget: number, light: Decoded, weig
   let bound = now.potentials[0]![0]! + lambda * budget;
   let best = now;
   if (outside.weight > budget)
-    for (let i = 0; i < maxEvaluations; i++) {
+    for (let i = 0; i < maxEvaluations && !expired(); i++) {
       lambda = (outside.value - inside.value) / (outside.weight - inside.weight);
       if (!(lambda > 0)) break;
       now = evaluate(lambda);

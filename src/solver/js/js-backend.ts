@@ -1,6 +1,7 @@
 import type { Backend, BackendProblem } from "../backend.js";
 import { classesOf, hasEmptyClass } from "../classes.js";
 import { planJoint } from "../joint/plan.js";
+import { widened } from "../joint/solve-wide.js";
 import { impossible } from "../limits.js";
 import type { Model } from "../model.js";
 import { prepareClasses } from "./prepare.js";
@@ -14,7 +15,8 @@ export const jsBackend: Backend = {
     if (model.pairs.length > 0) {
       const plan = planJoint(model);
       if (plan === null) return { solve: () => impossible };
-      return { solve: (budget, limits) => solveJoint(plan, model, budget, limits) };
+      const exact: BackendProblem = { solve: (budget, limits) => solveJoint(plan, model, budget, limits) };
+      return plan.severed === 0 ? exact : widened(model, exact);
     }
     const classes = classesOf(model);
     if (hasEmptyClass(classes)) return { solve: () => impossible };

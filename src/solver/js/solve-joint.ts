@@ -63,7 +63,7 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
   });
   if (light.weight > budget) return answer("infeasible", light, light.value, 0);
 
-  const dual = solveDual(full, budget, light, totals.weightTotal);
+  const dual = solveDual(full, budget, light, totals.weightTotal, limits.expired);
   const known = improveLocally(full, dual.known, budget);
   const { lambda } = dual.objective;
   const best: Incumbent = { ...known, step: -1, label: 0, completion: 0 };

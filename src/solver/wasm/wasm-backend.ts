@@ -1,6 +1,7 @@
 import type { Backend, BackendProblem } from "../backend.js";
 import { classesOf, hasEmptyClass } from "../classes.js";
 import { planJoint } from "../joint/plan.js";
+import { widened } from "../joint/solve-wide.js";
 import { impossible } from "../limits.js";
 import type { Model } from "../model.js";
 import { ClassProblem } from "./class-problem.js";
@@ -16,7 +17,9 @@ export function createWasmBackend(build: WasmBuild = bestBuild()): Backend {
     prepare(model: Model): BackendProblem {
       if (model.pairs.length > 0) {
         const plan = planJoint(model);
-        return plan === null ? { solve: () => impossible } : new JointProblem(residence, plan, model);
+        if (plan === null) return { solve: () => impossible };
+        const exact = new JointProblem(residence, plan, model);
+        return plan.severed === 0 ? exact : widened(model, exact);
       }
       const classes = classesOf(model);
       return hasEmptyClass(classes) ? { solve: () => impossible } : new ClassProblem(residence, classes);
