@@ -2,6 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { GraphBuilder } from "../../src/graph/builder.js";
+import { float32Tensor } from "../../src/graph/tensors.js";
+import { encodeModel } from "../../src/onnx/index.js";
 import { runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
 
@@ -28,6 +31,57 @@ t.test("bad models: exit code 2, a code, nothing on stdout", async (t) => {
       t.equal(stdout, "");
       t.match(stderr, code);
     }
+});
+
+t.test("models that are incomplete", async (t) => {
+  const b = new GraphBuilder();
+  const x = b.input("x", [1, 4]);
+  b.node("Gemm", [x, "w"], {}, { outputs: ["y"] });
+  b.output("y", [1, 3]);
+  const whole = b.model();
+  const withWeight = (location: string) => ({
+    ...whole,
+    graph: {
+      ...whole.graph,
+      initializers: [
+        {
+          ...float32Tensor("w", [4, 3], new Float32Array(12)),
+          bytes: new Uint8Array(0),
+          storage: "external" as const,
+          external: { entries: [{ key: "location", value: location }] },
+        },
+      ],
+    },
+  });
+  writeFileSync(file("no-weight.onnx"), encodeModel(whole));
+  writeFileSync(file("no-data.onnx"), encodeModel(withWeight("weights.bin")));
+  writeFileSync(file("outside.onnx"), encodeModel(withWeight("../../package.json")));
+  for (const [name, code] of [
+    ["no-weight.onnx", /HALP_GRAPH_VALUE_MISSING/],
+    ["no-data.onnx", /HALP_EXTERNAL_DATA_MISSING/],
+    ["outside.onnx", /HALP_EXTERNAL_DATA_/],
+  ] as const) {
+    const { status, stdout, stderr } = await runHalp(["inspect", file(name)]);
+    t.equal(status, 2, name);
+    t.equal(stdout, "");
+    t.match(stderr, code);
+  }
+});
+
+t.test("data that does not fit", async (t) => {
+  const yields = (dims: string, labels: string) =>
+    `export default () => [{ images: new Float32Array(${dims}.reduce((a, b) => a * b)), dims: ${dims}, labels: Int32Array.of(${labels}) }];`;
+  writeFileSync(file("narrow.mjs"), yields("[2, 3, 8, 7]", "0, 1"));
+  writeFileSync(file("label.mjs"), yields("[2, 3, 8, 8]", "0, 4"));
+  for (const [name, code] of [
+    ["narrow.mjs", /HALP_DATA_SHAPE/],
+    ["label.mjs", /HALP_LABEL_RANGE/],
+  ] as const) {
+    const { status, stdout, stderr } = await runHalp(["evaluate", file("small.onnx"), "--data", file(name)]);
+    t.equal(status, 2, name);
+    t.equal(stdout, "");
+    t.match(stderr, code);
+  }
 });
 
 t.test("inspect", async (t) => {
