@@ -4,7 +4,6 @@ import { encodeEntry } from "./decode-tensor.js";
 import { mapTensors } from "./map-tensors.js";
 import { ATTRIBUTE, attributeTypes, GRAPH, MODEL, NODE, OPSET, TENSOR, typedField, VALUE_INFO } from "./schema.js";
 import { sourceOf } from "./sources.js";
-import { expectedBytes } from "./tensor-size.js";
 import { decodeText } from "./text.js";
 import { encodeType } from "./value-type.js";
 import { concat, MessageWriter, packed, readMessage } from "./wire.js";
@@ -23,12 +22,14 @@ export function encodeModel(model: Model): Uint8Array {
 }
 
 /** External weights become raw ones where their bytes are at hand. */
-export function inlineReadData(model: Model): Model {
-  return mapTensors(model, (t) => {
-    if (t.storage !== "external" || (t.bytes.byteLength === 0 && expectedBytes(t) !== 0)) return t;
-    const { external: _, ...rest } = t;
-    return { ...rest, storage: "raw" };
-  });
+function inlineReadData(model: Model): Model {
+  return mapTensors(model, (t) => (t.storage === "external" && t.bytes.byteLength > 0 ? inlined(t) : t));
+}
+
+/** The tensor with its elements in the model. */
+export function inlined(tensor: Tensor): Tensor {
+  const { external: _, ...rest } = tensor;
+  return { ...rest, storage: "raw" };
 }
 
 /** The model in pieces, weights as views: to be written one after the other. External tensors stay references. */

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
 import type { Model, Tensor } from "../graph/ir.js";
-import { inlineReadData } from "./encode.js";
+import { inlined } from "./encode.js";
 import { mapTensors, tensorsOf } from "./map-tensors.js";
 import { externalRange, staysInside } from "./read-external.js";
 import { expectedBytes } from "./tensor-size.js";
@@ -103,8 +103,11 @@ export function packExternalData(model: Model, location: string, threshold: numb
 
 /** The model with all weights in itself. */
 export function inlineExternalData(model: Model): Model {
-  for (const t of tensorsOf(model)) if (t.storage === "external") requireRead(t);
-  return inlineReadData(model);
+  return mapTensors(model, (t) => {
+    if (t.storage !== "external") return t;
+    requireRead(t);
+    return inlined(t);
+  });
 }
 
 function requireRead(tensor: Tensor): void {

@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import t from "tap";
@@ -112,6 +113,22 @@ t.test("large weights go to a file of their own, and come back as views on one b
   t.strictSame(
     (await readModel(path)).graph.initializers.map((x) => x.storage),
     ["external", "raw", "raw"],
+  );
+});
+
+t.test("ONNX Runtime finds the weights where halp put them", async (t) => {
+  const runtime = createRequire(import.meta.url)("onnxruntime-node") as typeof import("onnxruntime-node");
+  const path = join(t.testdir(), "m.onnx");
+  await writeModel(dense, path, { externalData: true });
+  const session = await runtime.InferenceSession.create(path);
+  const x = new runtime.Tensor("float32", new Float32Array(1000).fill(1), [1, 1000]);
+  const { y } = await session.run({ x });
+  await session.release();
+  t.ok(
+    isDeepStrictEqual(
+      y?.data,
+      Float32Array.from({ length: 1000 }, (_, i) => 2 * (i + 1)),
+    ),
   );
 });
 
