@@ -36,7 +36,7 @@ const gemm: Make = (d) => {
   const [m, k, n] = [d.int(1, 4), d.int(1, 4), d.int(1, 4)];
   const [transA, transB] = [d.bool(), d.bool()];
   return {
-    opset: d.of(9, 11, 13),
+    opset: d.of(9, 11, 13, 26),
     attributes: { transA: attr.int(Number(transA)), transB: attr.int(Number(transB)) },
     inputs: [d.floats(transA ? [k, m] : [m, k]), d.floats(transB ? [n, k] : [k, n]), d.floats(d.of([], [n], [m, n]))],
   };
@@ -70,7 +70,7 @@ const layerNormalization: Make = (d) => {
 const softmax: Make = (d) => {
   const dims = d.dims(1, 4);
   return {
-    opset: d.of(9, 11, 13),
+    opset: d.of(9, 11, 13, 26),
     attributes: { axis: attr.int(d.int(0, dims.length - 1)) },
     inputs: [d.floats(dims)],
   };
@@ -79,7 +79,7 @@ const softmax: Make = (d) => {
 const reduce =
   (inputFrom: number, dtypes: readonly DataType[] = ["float32"]): Make =>
   (d) => {
-    const opset = d.of(9, 11, 13, 18);
+    const opset = d.of(9, 11, 13, 18, 26);
     const dims = d.dims(1, 4);
     const axes = d.bool() ? d.axes(dims.length, d.int(1, dims.length)) : undefined;
     const plain = opset < 11 ? axes?.map((a) => (a < 0 ? a + dims.length : a)) : axes;
@@ -101,14 +101,14 @@ const argReduce: Make = (d) => {
     axis: d.bool() ? attr.int(d.axis(dims.length)) : undefined,
     keepdims: d.bool() ? attr.int(d.int(0, 1)) : undefined,
   });
-  return { opset: d.of(11, 13), attributes, inputs: [d.floats(dims)] };
+  return { opset: d.of(11, 13, 26), attributes, inputs: [d.floats(dims)] };
 };
 
 const reshape: Make = (d) => {
   const dims = d.dims(1, 4);
   const wanted = d.bool() ? dims.map((e, i) => (d.bool() ? 0 : i === 0 ? -1 : e)) : [d.of(1, 2), -1];
   if (wanted.length === 2 && dims.length !== 2) dims[0] = 2;
-  return { opset: d.of(9, 13, 14), inputs: [d.tensor(d.of("float32", "int64"), dims), int64s(...wanted)] };
+  return { opset: d.of(9, 13, 14, 26), inputs: [d.tensor(d.of("float32", "int64"), dims), int64s(...wanted)] };
 };
 
 const flatten: Make = (d) => {
@@ -123,7 +123,7 @@ const transpose: Make = (d) => {
 };
 
 const squeeze: Make = (d) => {
-  const opset = d.of(9, 11, 13);
+  const opset = d.of(9, 11, 13, 26);
   const dims = d.dims(1, 4, 2);
   const ones = [...dims.keys()].filter((i) => dims[i] === 1).map((i) => (opset > 9 && d.bool() ? i - dims.length : i));
   const axes = ones.length > 0 && d.bool() ? ones.slice(d.int(0, ones.length - 1)) : undefined;
@@ -132,7 +132,7 @@ const squeeze: Make = (d) => {
 };
 
 const unsqueeze: Make = (d) => {
-  const opset = d.of(9, 11, 13);
+  const opset = d.of(9, 11, 13, 26);
   const dims = d.dims(0, 3);
   const count = d.int(1, 2);
   const drawn = d.axes(dims.length + count, count);
@@ -145,7 +145,7 @@ const unsqueeze: Make = (d) => {
 const depthToSpace: Make = (d) => {
   const b = d.int(1, 3);
   return {
-    opset: d.of(9, 13),
+    opset: d.of(9, 13, 26),
     attributes: { blocksize: attr.int(b) },
     inputs: [d.floats([d.int(1, 2), b * b * d.int(1, 2), d.int(1, 3), d.int(1, 3)])],
   };
@@ -153,7 +153,7 @@ const depthToSpace: Make = (d) => {
 const spaceToDepth: Make = (d) => {
   const b = d.int(1, 3);
   return {
-    opset: d.of(9, 13),
+    opset: d.of(9, 13, 26),
     attributes: { blocksize: attr.int(b) },
     inputs: [d.floats([d.int(1, 2), d.int(1, 2), b * d.int(1, 3), b * d.int(1, 3)])],
   };
@@ -165,14 +165,14 @@ const concat: Make = (d) => {
   const dtype = d.of<DataType>("float32", "int64", "bool");
   const at = axis < 0 ? axis + dims.length : axis;
   return {
-    opset: d.of(11, 13),
+    opset: d.of(11, 13, 26),
     attributes: { axis: attr.int(axis) },
     inputs: d.ints(d.int(1, 3), 0, 3).map((extent) => d.tensor(dtype, dims.with(at, extent), 0, 1)),
   };
 };
 
 const split: Make = (d) => {
-  const opset = d.of(9, 11, 13, 18);
+  const opset = d.of(9, 11, 13, 18, 26);
   const parts = d.ints(d.int(1, 3), 1, 3);
   const dims = d.dims(1, 3);
   const axis = opset === 9 ? d.int(0, dims.length - 1) : d.axis(dims.length);
@@ -193,7 +193,7 @@ const split: Make = (d) => {
 };
 
 const slice: Make = (d) => {
-  const opset = d.of(9, 10, 13);
+  const opset = d.of(9, 10, 13, 26);
   const dims = d.dims(1, 4, 6);
   const axes = d.axes(dims.length, d.int(1, dims.length)).map((a) => (opset === 9 && a < 0 ? a + dims.length : a));
   const far = 2 ** 31 - 1;
@@ -226,7 +226,7 @@ const gather: Make = (d) => {
   const extent = dims.at(axis) as number;
   const indices = d.tensor(d.of("int64", "int32"), d.dims(0, 2, 3), -extent, extent - 1);
   return {
-    opset: d.of(11, 13),
+    opset: d.of(11, 13, 26),
     attributes: { axis: attr.int(axis) },
     inputs: [d.tensor(d.of("float32", "int64"), dims), indices],
   };
@@ -252,7 +252,7 @@ const gatherNd: Make = (d) => {
 };
 
 const pad: Make = (d) => {
-  const opset = d.of(9, 11, 13, 18);
+  const opset = d.of(9, 11, 13, 18, 26);
   const dims = d.dims(1, 4);
   const axes = opset >= 18 && d.bool() ? d.axes(dims.length, d.int(1, dims.length)) : undefined;
   const pads = d.ints(2 * (axes ?? dims).length, 0, 2);
@@ -293,7 +293,7 @@ const scatterElements: Make = (d) => {
 };
 
 const topK: Make = (d) => {
-  const opset = d.of(9, 10, 11);
+  const opset = d.of(9, 10, 11, 26);
   const dims = d.dims(1, 3);
   const axis = opset < 11 ? d.int(0, dims.length - 1) : d.axis(dims.length);
   const k = d.int(1, dims.at(axis) as number);
@@ -310,12 +310,16 @@ const oneHot: Make = (d) => {
   };
 };
 
-const dropout: Make = (d) => ({ opset: d.of(9, 10, 12, 13), inputs: [d.floats(d.dims(1, 3))], outputs: d.int(1, 2) });
+const dropout: Make = (d) => ({
+  opset: d.of(9, 10, 12, 13, 26),
+  inputs: [d.floats(d.dims(1, 3))],
+  outputs: d.int(1, 2),
+});
 
 const cast: Make = (d) => {
   const types = ["float32", "float64", "int64", "int32", "bool", "uint8"] as const;
   return {
-    opset: d.of(9, 13),
+    opset: d.of(9, 13, 26),
     attributes: { to: dtypeAttr(d.of(...types)) },
     inputs: [d.tensor(d.of(...types), d.dims(0, 3), 0, 1)],
   };
@@ -326,7 +330,7 @@ const castLike: Make = (d) => ({
 });
 
 const shapeOf: Make = (d) => {
-  const opset = d.of(9, 13, 15);
+  const opset = d.of(9, 13, 15, 26);
   const ends = some({
     start: opset >= 15 && d.bool() ? attr.int(d.int(-6, 6)) : undefined,
     end: opset >= 15 && d.bool() ? attr.int(d.int(-6, 6)) : undefined,
@@ -400,7 +404,7 @@ export const tensorNodes: Readonly<Record<string, Make>> = {
   Where: where,
   Gemm: gemm,
   MatMul: matMul,
-  BatchNormalization: (d) => channelwise(d.of(9, 14, 15), 4)(d),
+  BatchNormalization: (d) => channelwise(d.of(9, 14, 15, 26), 4)(d),
   InstanceNormalization: channelwise(9, 2),
   LayerNormalization: layerNormalization,
   GroupNormalization: (d) => ({ ...channelwise(21, 2)(d), attributes: { num_groups: attr.int(1) } }),
@@ -434,7 +438,7 @@ export const tensorNodes: Readonly<Record<string, Make>> = {
   Trilu: (d) => ({ opset: 14, inputs: [d.floats(d.dims(2, 3))] }),
   TopK: topK,
   OneHot: oneHot,
-  Identity: (d) => ({ opset: d.of(9, 13), inputs: [d.floats(d.dims(0, 3))] }),
+  Identity: (d) => ({ opset: d.of(9, 13, 26), inputs: [d.floats(d.dims(0, 3))] }),
   Dropout: dropout,
   Cast: cast,
   CastLike: castLike,

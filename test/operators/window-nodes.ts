@@ -30,7 +30,11 @@ const conv: Make = (d) => {
     kernel_shape: d.bool() ? attr.ints(kernel) : undefined,
   });
   const x = d.floats([n, inner * groups, ...d.ints(spatial, 3, 9)]);
-  return { opset: d.of(9, 11, 22), attributes, inputs: [x, weight, d.bool() ? d.floats([outer * groups]) : undefined] };
+  return {
+    opset: d.of(9, 11, 22, 26),
+    attributes,
+    inputs: [x, weight, d.bool() ? d.floats([outer * groups]) : undefined],
+  };
 };
 
 const convTranspose: Make = (d) => {
@@ -55,7 +59,7 @@ const convTranspose: Make = (d) => {
     auto_pad: form === "auto_pad" ? attr.string(d.of("SAME_UPPER", "SAME_LOWER", "VALID")) : undefined,
   });
   const inputs = [d.floats([n, inner * groups, ...space]), d.floats([inner * groups, outer, ...kernel])];
-  return { opset: d.of(9, 11, 22), attributes, inputs };
+  return { opset: d.of(9, 11, 22, 26), attributes, inputs };
 };
 
 function pool(opsets: readonly number[], ceilFrom: number, dilationsFrom: number, outputs = 1): Make {
@@ -76,10 +80,12 @@ function pool(opsets: readonly number[], ceilFrom: number, dilationsFrom: number
   };
 }
 
-const globalPool: Make = (d) => ({ opset: d.of(9, 22), inputs: [d.floats([...d.ints(2, 1, 3), ...d.dims(1, 3)])] });
+const globalPool =
+  (...opsets: readonly number[]): Make =>
+  (d) => ({ opset: d.of(...opsets), inputs: [d.floats([...d.ints(2, 1, 3), ...d.dims(1, 3)])] });
 
 const resize: Make = (d) => {
-  const opset = d.of(10, 11, 13, 18, 19);
+  const opset = d.of(10, 11, 13, 18, 19, 26);
   const dims = [1, d.int(1, 2), d.int(1, 9), d.int(1, 9)];
   const scales = [1, 1, d.of(0.5, 1, 2, 1.7, 0.3), d.of(0.5, 1, 2, 1.3, 2.6)];
   const sizes = [1, dims[1] as number, d.int(1, 12), d.int(1, 12)];
@@ -110,12 +116,13 @@ const upsample: Make = (d) => {
 export const windowNodes: Readonly<Record<string, Make>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
-  MaxPool: pool([8, 10, 12, 22], 10, 10, 2),
-  AveragePool: pool([9, 10, 11, 19, 22], 10, 19),
-  LpPool: pool([9, 11, 18, 22], 18, 18),
-  GlobalAveragePool: globalPool,
-  GlobalMaxPool: globalPool,
-  GlobalLpPool: globalPool,
+  MaxPool: pool([8, 10, 12, 22, 26], 10, 10, 2),
+  AveragePool: pool([9, 10, 11, 19, 22, 26], 10, 19),
+  LpPool: pool([9, 11, 18, 22, 26], 18, 18),
+  GlobalAveragePool: globalPool(9, 22, 26),
+  GlobalMaxPool: globalPool(9, 22, 26),
+  // The runtime has no kernel for its newest form.
+  GlobalLpPool: globalPool(9, 21),
   Resize: resize,
   Upsample: upsample,
 };
