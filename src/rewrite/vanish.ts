@@ -2,8 +2,8 @@
  * What happens when nothing is left of a group: the branch that it carried vanishes.
  *
  * A value is *gone* when an axis of it has nothing left. A value is *absent* when it is gone, or when everything that its
- * node reads at run time is absent (constants such as biases do not count: they belong to the branch). What meets an
- * absent operand together with a present one:
+ * node reads of what depends on the network's inputs is absent (constants such as biases do not count: they belong to the
+ * branch). What meets an absent operand together with a present one:
  *
  * - Add, Sum, Sub: the absent operand counts as zero and is dropped; with one operand left the node is that operand.
  * - Concat: a part that is gone is dropped.
@@ -104,7 +104,7 @@ function trace(analyzed: AnalyzedGraph, coupling: Coupling, kept: Kept, empty: r
   for (const id of empty)
     for (const name of valuesOf(coupling)[id] ?? []) {
       const producer = producerOf.get(name);
-      if (producer && index.live.has(producer) && !constants.has(name) && kept.isGone(name)) markAbsent(name);
+      if (producer && index.live.has(producer) && index.carried.has(name) && kept.isGone(name)) markAbsent(name);
     }
 
   let readsShapeOfAbsent = false;
@@ -117,11 +117,9 @@ function trace(analyzed: AnalyzedGraph, coupling: Coupling, kept: Kept, empty: r
       continue;
     }
     if (named.every((o) => absent.has(o))) continue;
-    const data = [...node.inputs.keys()].filter((i) => {
-      const name = node.inputs[i] ?? "";
-      return name !== "" && !constants.has(name);
-    });
+    const data = [...node.inputs.keys()].filter((i) => index.carried.has(node.inputs[i] ?? ""));
     const missing = data.filter((i) => absent.has(node.inputs[i] ?? ""));
+    if (missing.length === 0) continue;
     if (missing.length === data.length) {
       for (const o of named) markAbsent(o);
       continue;
@@ -170,6 +168,8 @@ interface GraphIndex {
   readonly order: ReadonlyMap<Node, number>;
   /** Nodes that an output depends on. */
   readonly live: ReadonlySet<Node>;
+  /** Values that depend on an input of the network, by more than its dims. */
+  readonly carried: ReadonlySet<string>;
   readonly hasSubgraphs: boolean;
 }
 
@@ -178,7 +178,12 @@ function indexOf(analyzed: AnalyzedGraph): GraphIndex {
   let index = indices.get(analyzed);
   if (!index) {
     const { nodes } = analyzed.graph;
+    const carried = new Set(analyzed.inputDims.keys());
+    for (const node of nodes)
+      if ([...node.inputs, ...namesInSubgraphs(node)].some((i) => carried.has(i)))
+        for (const o of node.outputs) if (!analyzed.constants.has(o)) carried.add(o);
     index = {
+      carried,
       order: new Map(nodes.map((node, i) => [node, i])),
       live: nodesBehind(analyzed, () => []).nodes,
       hasSubgraphs: nodes.some((n) => namesInSubgraphs(n).length > 0),

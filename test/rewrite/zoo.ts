@@ -454,4 +454,33 @@ export const zoo: readonly ZooNetwork[] = [
     },
     { inputDims: [2, 3, 8, 8] },
   ),
+
+  network(
+    "shortcut widened by zeros",
+    (l, x) => {
+      const stem = l.convBnRelu(x, 3, 4);
+      const zeros = l.b.node("ConstantOfShape", [l.b.int64([2, 3, 8, 8])]);
+      const left = l.bn(l.conv(l.convBnRelu(stem, 4, 5), 5, 7), 7);
+      const wide = l.relu(l.b.node("Add", [left, l.b.node("Concat", [stem, zeros], { axis: attr.int(1) })]));
+      // The same with a shape that follows the batch.
+      const shape = l.b.node("Shape", [wide]);
+      const part = (from: number, to: number) => l.b.node("Slice", [shape, l.b.int64([from]), l.b.int64([to])]);
+      const wanted = l.b.node("Concat", [part(0, 1), l.b.int64([2]), part(2, 4)], { axis: attr.int(0) });
+      const more = l.b.node("ConstantOfShape", [wanted], { value: attr.tensor(float32Tensor("", [1], [0.25])) });
+      const again = l.b.node("Concat", [more, wide], { axis: attr.int(1) });
+      return l.linearHead(l.b.node("Add", [again, l.bn(l.conv(l.convBnRelu(wide, 7, 4), 4, 9), 9)]), 9);
+    },
+    { inputDims: [2, 3, 8, 8] },
+  ),
+
+  network(
+    "zeros too many to fold",
+    (l, x) => {
+      const stem = l.convBnRelu(x, 3, 4);
+      const zeros = l.b.node("ConstantOfShape", [l.b.int64([1, 5, 32, 32])]);
+      const left = l.bn(l.conv(l.convBnRelu(stem, 4, 5), 5, 9), 9);
+      return l.linearHead(l.relu(l.b.node("Add", [left, l.b.node("Concat", [stem, zeros], { axis: attr.int(1) })])), 9);
+    },
+    { inputDims: [1, 3, 32, 32], dims: [1, 3, 32, 32] },
+  ),
 ];

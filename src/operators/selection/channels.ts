@@ -16,7 +16,17 @@ const concat: ChannelRule = (c) => {
   const along = axisOf(c, rank, 1);
   for (let axis = 0; axis < rank; axis++) {
     if (axis === along) {
-      const parts = c.node.inputs.map((x) => c.labels(x, axis) ?? new Int32Array(c.type(x)?.dims[axis] ?? 0).fill(-1));
+      const hasChannels = c.node.inputs.some((x) => c.labels(x, axis));
+      const parts = c.node.inputs.map((x) => {
+        const labels = c.labels(x, axis);
+        if (labels) return labels;
+        const extent = c.type(x)?.dims[axis] ?? 0;
+        if (!hasChannels || !c.constant(x)) return new Int32Array(extent).fill(-1);
+        // Constant channels beside others (zeros that widen a shortcut) may go with the channels they are added to.
+        const born = c.fresh(extent);
+        c.setLabels(x, axis, born);
+        return born;
+      });
       const whole = new Int32Array(parts.reduce((n, p) => n + p.length, 0));
       let at = 0;
       for (const part of parts) {

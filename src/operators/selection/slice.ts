@@ -17,6 +17,14 @@ function identity(from: string, node: Node, output = node.outputs[0] ?? ""): Nod
   return { name: node.name, opType: "Identity", domain: "", inputs: [from], outputs: [output], attributes: new Map() };
 }
 
+/** A constant part with nothing left goes (parts that are computed are taken away before). */
+const concat: SliceRule = (c) => {
+  const axis = axisOf(c, c.type(c.node.outputs[0] ?? "")?.dims.length ?? 0);
+  const inputs = c.node.inputs.filter((x) => c.kept(x, axis)?.length !== 0);
+  const [only = ""] = inputs;
+  return inputs.length === 1 ? identity(only, c.node) : { ...c.node, inputs };
+};
+
 /** Sizes become explicit; an output with nothing left goes. */
 const split: SliceRule = (c) => {
   const [x = ""] = c.node.inputs;
@@ -199,6 +207,7 @@ const expand: SliceRule = (c) => {
 };
 
 export const slices: Readonly<Record<string, SliceRule>> = {
+  Concat: concat,
   Split: split,
   Slice: slice,
   Gather: gather,
