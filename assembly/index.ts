@@ -1,5 +1,6 @@
 // The exports of the solver core. Functions answer with status codes and never trap on data.
-import { inputValue, inputWeight, offset, preparedEnd } from "./classes";
+import { incrementCount, inputValue, inputWeight, offset, prefixValue, prefixWeight, preparedEnd } from "./classes";
+import { backward, decode, decodedValue, decodedWeight } from "./joint-potentials";
 import { structure, tables } from "./joint-program";
 import { jointBound, jointChoice, jointStates, jointValue, jointWeight } from "./joint-solve";
 import { heapStart } from "./memory";
@@ -7,6 +8,7 @@ import { choice, resultBound, resultValue, resultWeight, states } from "./solve"
 
 export { adopt, layout, prepare } from "./classes";
 export { setLimit } from "./memory";
+export { forbiddenClass, getValueScale, getValueTotal, getWeightScale, quantise } from "./quantise";
 export { begin, finish, run } from "./solve";
 
 export function offsetAt(): usize {
@@ -65,4 +67,26 @@ export function getJointBound(): f64 {
 }
 export function getJointStates(): f64 {
   return jointStates;
+}
+
+/** Evaluates the dual at a multiplier; the choice found is read by getDecodedValue and getDecodedWeight. */
+export function jointEvaluate(lambda: f64): void {
+  backward(false, lambda);
+  decode();
+}
+export function getDecodedValue(): f64 {
+  return decodedValue;
+}
+export function getDecodedWeight(): f64 {
+  return decodedWeight;
+}
+/** Sorted hull increments: f64[incrementCount + 1] prefix sums. */
+export function getIncrementCount(): i32 {
+  return incrementCount;
+}
+export function prefixWeightAt(): usize {
+  return prefixWeight;
+}
+export function prefixValueAt(): usize {
+  return prefixValue;
 }

@@ -1,3 +1,4 @@
+import type { GridPoints } from "./frontier.js";
 import type { Outcome, Watch } from "./limits.js";
 import type { Model } from "./model.js";
 
@@ -14,4 +15,8 @@ export interface Backend {
 /** A prepared problem; `budget` and the outcome are in grid numbers. */
 export interface BackendProblem {
   solve(budget: number, limits: Watch): Outcome;
+  /** The same, a few milliseconds of work at a time. Only one solve at a time may be under way in a backend. */
+  slices?(budget: number, limits: Watch): Generator<undefined, Outcome>;
+  /** The corners of the frontier's upper convex hull; absent where no choice exists or the backend cannot tell. */
+  hull?(): GridPoints;
 }

@@ -1,13 +1,16 @@
 export type { BackendName } from "./backend.js";
 export type { Limits } from "./limits.js";
 export { parseProblem } from "./parse-problem.js";
+export type { Frontier, FrontierOptions, PreparedProblem } from "./prepared-problem.js";
 export {
   createSolver,
-  type PreparedProblem,
+  type Request,
+  type SolveAsyncOptions,
   type SolveOptions,
   type Solver,
   type SolverOptions,
   solve,
+  solveAsync,
 } from "./solver.js";
 export type {
   Factor,

@@ -1,3 +1,5 @@
+import { HalpError } from "../errors.js";
+
 /** When to stop before the proof is done. All are optional; what is not given does not limit. */
 export interface Limits {
   /** Wall-clock limit in milliseconds, looked at between stages of the search. */
@@ -29,8 +31,23 @@ export interface Watch {
   expired(): boolean;
 }
 
-/** Starts the clock. `clock` gives milliseconds from any origin. */
+function checkLimit(name: string, x: number | undefined, most: number): void {
+  if (x === undefined || (typeof x === "number" && x >= 0 && x <= most)) return;
+  throw new HalpError(
+    "HALP_LIMIT",
+    `${name} must be a number from 0${most === Number.POSITIVE_INFINITY ? "" : ` to ${most}`}, not ${String(x)}`,
+    { name },
+  );
+}
+
+/**
+ * Starts the clock. `clock` gives milliseconds from any origin.
+ * @throws HalpError HALP_LIMIT
+ */
 export function watch(limits: Limits, clock: () => number): Watch {
+  checkLimit("timeLimitMs", limits.timeLimitMs, Number.POSITIVE_INFINITY);
+  checkLimit("maxStates", limits.maxStates, Number.POSITIVE_INFINITY);
+  checkLimit("gap", limits.gap, 1);
   const end = limits.timeLimitMs === undefined ? Number.POSITIVE_INFINITY : clock() + limits.timeLimitMs;
   return {
     maxStates: limits.maxStates ?? 50_000_000,

@@ -1,21 +1,17 @@
 import { HalpError } from "../errors.js";
 import type { Backend, BackendName } from "./backend.js";
 import { jsBackend } from "./js/js-backend.js";
-import { type Limits, watch } from "./limits.js";
+import type { Limits } from "./limits.js";
 import { buildModel } from "./model.js";
-import { checkBudget, parseProblem } from "./parse-problem.js";
-import { budgetToGrid } from "./quantise.js";
-import { toSolution } from "./solution.js";
+import { parseProblem } from "./parse-problem.js";
+import { type Frontier, type FrontierOptions, Prepared, type PreparedProblem } from "./prepared-problem.js";
 import type { Problem, Solution } from "./types.js";
 import { createWasmBackend } from "./wasm/wasm-backend.js";
 
-/** A problem made ready once, to be solved under any number of budgets. */
-export interface PreparedProblem {
-  /**
-   * The best choice within the budget; without one, the problem's own.
-   * @throws HalpError HALP_BUDGET if there is no budget or it is no finite number
-   */
-  solve(budget?: number, limits?: Limits): Solution;
+/** One problem of a batch. */
+export interface Request {
+  readonly problem: Problem;
+  readonly budget?: number;
 }
 
 export interface Solver {
@@ -24,9 +20,16 @@ export interface Solver {
   prepare(problem: Problem): PreparedProblem;
   /**
    * Prepares and solves.
-   * @throws HalpError as parseProblem; HALP_BUDGET
+   * @throws HalpError as parseProblem; HALP_BUDGET, HALP_LIMIT
    */
   solve(problem: Problem, budget?: number, limits?: Limits): Solution;
+  /**
+   * Solves many problems one after the other.
+   * @throws HalpError as solve, for the first problem that is wrong
+   */
+  solveBatch(requests: readonly Request[], limits?: Limits): Solution[];
+  /** @throws HalpError as parseProblem; HALP_LIMIT */
+  frontier(problem: Problem, options?: FrontierOptions): Frontier;
 }
 
 export interface SolverOptions {
@@ -42,38 +45,32 @@ function backendNamed(name: BackendName): Backend {
   throw new HalpError("HALP_BACKEND", `there is no solver backend "${String(name)}"; the backends are: wasm, js`);
 }
 
+const now = (): number => performance.now();
+
+function prepareWith(backend: Backend, problem: Problem, clock: () => number): Prepared {
+  const checked = parseProblem(problem);
+  const model = buildModel(checked);
+  return new Prepared(model, backend.prepare(model), checked.budget, clock);
+}
+
 /**
  * Creates a solver, synchronously. With `wasm` it owns an instance of the core; the compiled module is shared in the thread.
  * @throws HalpError HALP_BACKEND, HALP_NO_WASM
  */
 export function createSolver(options: SolverOptions = {}): Solver {
   const backend = backendNamed(options.backend ?? "wasm");
-  const clock = options.clock ?? (() => performance.now());
-  function prepareAt(
-    start: number,
-    problem: Problem,
-  ): PreparedProblem & { first(budget?: number, limits?: Limits): Solution } {
-    const checked = parseProblem(problem);
-    const model = buildModel(checked);
-    const prepared = backend.prepare(model);
-    const solveFrom = (from: number, budget: number | undefined, limits: Limits): Solution => {
-      const grid = budgetToGrid(checkBudget(budget ?? checked.budget), model.weightScale, model.terms);
-      const outcome = prepared.solve(grid, watch(limits, clock));
-      return toSolution(model, outcome, clock() - from);
-    };
-    return {
-      solve: (budget, limits = {}) => solveFrom(clock(), budget, limits),
-      first: (budget, limits = {}) => solveFrom(start, budget, limits),
-    };
-  }
-  return {
+  const clock = options.clock ?? now;
+  const solver: Solver = {
     backend: backend.name,
-    prepare(problem) {
-      const { solve } = prepareAt(clock(), problem);
-      return { solve };
+    prepare: (problem) => prepareWith(backend, problem, clock),
+    solve(problem, budget, limits = {}) {
+      const start = clock();
+      return prepareWith(backend, problem, clock).solveSince(start, budget, limits);
     },
-    solve: (problem, budget, limits) => prepareAt(clock(), problem).first(budget, limits),
+    solveBatch: (requests, limits) => requests.map(({ problem, budget }) => solver.solve(problem, budget, limits)),
+    frontier: (problem, frontierOptions) => prepareWith(backend, problem, clock).frontier(frontierOptions),
   };
+  return solver;
 }
 
 export interface SolveOptions extends Limits, SolverOptions {}
@@ -85,7 +82,7 @@ const shared = new Map<BackendName, Solver>();
  * the smaller options, first variable first (see docs/solver.md for where that last rule ends). For many problems or
  * budgets, keep a solver or a prepared problem.
  * @param budget in the problem's unit; without one, the problem's own
- * @throws HalpError as parseProblem; HALP_BUDGET if there is no budget or it is no finite number; HALP_BACKEND
+ * @throws HalpError as parseProblem; HALP_BUDGET if there is no budget or it is no finite number; HALP_BACKEND, HALP_LIMIT
  */
 export function solve(problem: Problem, budget?: number, options: SolveOptions = {}): Solution {
   const name = options.backend ?? "wasm";
@@ -95,4 +92,29 @@ export function solve(problem: Problem, budget?: number, options: SolveOptions =
     shared.set(name, solver);
   }
   return solver.solve(problem, budget, options);
+}
+
+export interface SolveAsyncOptions extends SolveOptions {
+  /** When it aborts, the best answer so far is returned. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * As solve(), but gives way to the event loop every few milliseconds, and listens to a signal there. On a core of its own.
+ * The js backend does not give way.
+ * @throws HalpError as solve (the promise is rejected)
+ */
+export async function solveAsync(
+  problem: Problem,
+  budget?: number,
+  options: SolveAsyncOptions = {},
+): Promise<Solution> {
+  const clock = options.clock ?? now;
+  const start = clock();
+  const prepared = prepareWith(backendNamed(options.backend ?? "wasm"), problem, clock);
+  const slices = prepared.solveInSlices(start, budget, options, () => options.signal?.aborted === true);
+  for (let step = slices.next(); ; step = slices.next()) {
+    if (step.done === true) return step.value;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
 }

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import t from "tap";
-import { createSolver, type Problem, type Solution, scoreChoice, solve, verify } from "../../src/solver/index.js";
+import {
+  createSolver,
+  type Problem,
+  type Solution,
+  scoreChoice,
+  solve,
+  solveAsync,
+  verify,
+} from "../../src/solver/index.js";
 import { coreStatus } from "../../src/solver/wasm/exports.js";
 import { compileCore, instantiateCore } from "../../src/solver/wasm/load.js";
 import { createWasmBackend } from "../../src/solver/wasm/wasm-backend.js";
@@ -198,6 +206,8 @@ t.test("the core exports what exports.ts says, in both builds", async (t) => {
     ..."jointBegin jointRun jointFinish jointChoiceAt getJointValue getJointWeight getJointBound getJointStates".split(
       " ",
     ),
+    ..."quantise forbiddenClass getValueScale getWeightScale getValueTotal getIncrementCount prefixWeightAt".split(" "),
+    ..."prefixValueAt jointEvaluate getDecodedValue getDecodedWeight".split(" "),
   ].sort();
   for (const build of ["simd", "scalar"] as const)
     t.same(Object.keys(instantiateCore(compileCore(build))).sort(), expected);
@@ -224,4 +234,49 @@ t.test("verify finds what is wrong with a solution", async (t) => {
   ];
   for (const [part, code] of wrong) t.throws(() => verify(problem, { ...good, ...part }, 9), { code }, code);
   t.throws(() => verify(problem, good, 8), { code: "HALP_VERIFY_BUDGET" });
+});
+
+t.test("solveAsync gives the answer of solve, and on abort the best so far", async (t) => {
+  const { hardProblem } = await import("../../bench/solver/instances.js");
+  for (const backend of ["wasm", "js"] as const) {
+    const { problem, budget } = randomProblem(12, { pairs: true });
+    const { elapsedMs: _, ...found } = await solveAsync(problem, budget, { backend });
+    const { elapsedMs: __, ...expected } = solve(problem, budget, { backend });
+    t.same(found, expected);
+  }
+  const hard = hardProblem("strong", 300, 60, 10_000, 1);
+  const aborted = await solveAsync(hard, undefined, { signal: AbortSignal.abort() });
+  verify(hard, aborted);
+  t.equal(aborted.status, "feasible");
+  t.ok(aborted.gap > 0 && aborted.gap < 0.01);
+  await t.rejects(solveAsync(hard, Number.NaN), { code: "HALP_BUDGET" });
+});
+
+t.test("limits: an anytime answer with a bound that holds", async (t) => {
+  const { hardProblem } = await import("../../bench/solver/instances.js");
+  const hard = hardProblem("weak", 100, 30, 1000, 2);
+  for (const backend of ["wasm", "js"] as const) {
+    const best = solve(hard, undefined, { backend });
+    t.equal(best.status, "optimal");
+    for (const limits of [{ maxStates: 0 }, { timeLimitMs: 0 }, { gap: 0.01 }, { maxStates: 40 }]) {
+      const solution = solve(hard, undefined, { backend, ...limits });
+      verify(hard, solution);
+      t.ok(solution.value <= best.value && best.value <= solution.upperBound, JSON.stringify(limits));
+      t.ok(solution.status === "feasible" || solution.value === best.value);
+    }
+  }
+  for (const limits of [{ gap: 2 }, { timeLimitMs: -1 }, { maxStates: Number.NaN }])
+    t.throws(() => solve(hard, undefined, limits), { code: "HALP_LIMIT" });
+});
+
+t.test("solveBatch answers each request", async (t) => {
+  const solver = createSolver();
+  const requests = [1, 2, 3].map((seed) => randomProblem(seed));
+  t.same(
+    solver.solveBatch(requests).map(({ value, latency }) => ({ value, latency })),
+    requests.map(({ problem, budget }) => {
+      const { value, latency } = solve(problem, budget);
+      return { value, latency };
+    }),
+  );
 });

@@ -1,12 +1,13 @@
 import type { Backend, BackendProblem } from "../backend.js";
 import { classesOf, hasEmptyClass } from "../classes.js";
+import { hullCorners } from "../frontier.js";
 import { planJoint } from "../joint/plan.js";
 import { widened } from "../joint/solve-wide.js";
 import { impossible } from "../limits.js";
 import type { Model } from "../model.js";
 import { prepareClasses } from "./prepare.js";
 import { solveClasses } from "./solve-classes.js";
-import { solveJoint } from "./solve-joint.js";
+import { jointHull, solveJoint } from "./solve-joint.js";
 
 /** The exact algorithms in plain TypeScript: the reference that the WASM is checked against. */
 export const jsBackend: Backend = {
@@ -15,12 +16,18 @@ export const jsBackend: Backend = {
     if (model.pairs.length > 0) {
       const plan = planJoint(model);
       if (plan === null) return { solve: () => impossible };
-      const exact: BackendProblem = { solve: (budget, limits) => solveJoint(plan, model, budget, limits) };
+      const exact: BackendProblem = {
+        solve: (budget, limits) => solveJoint(plan, model, budget, limits),
+        hull: () => jointHull(plan, model),
+      };
       return plan.severed === 0 ? exact : widened(model, exact);
     }
     const classes = classesOf(model);
     if (hasEmptyClass(classes)) return { solve: () => impossible };
     const prepared = prepareClasses(classes);
-    return { solve: (budget, limits) => solveClasses(prepared, budget, limits) };
+    return {
+      solve: (budget, limits) => solveClasses(prepared, budget, limits),
+      hull: () => hullCorners(prepared.prefixWeight, prepared.prefixValue),
+    };
   },
 };

@@ -1,8 +1,9 @@
+import { type GridPoints, hullBetween } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
 import { impossible, type Outcome, type Watch } from "../limits.js";
 import { lightest, solveDual } from "./joint-dual.js";
 import { improveLocally } from "./joint-local-search.js";
-import { type Completions, completions, type Decoded, marginals } from "./joint-potentials.js";
+import { backward, type Completions, completions, type Decoded, decode, marginals } from "./joint-potentials.js";
 import { buildProgram, gain, type Program } from "./joint-program.js";
 import { tieStates } from "./solve-classes.js";
 
@@ -159,6 +160,22 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
   return stopped
     ? answer("feasible", decoded, Math.max(best.value, Math.floor(bound + margin)), states)
     : answer("optimal", decoded, best.value, states);
+}
+
+/** The corners of the frontier's hull. */
+export function jointHull(plan: Plan, totals: JointTotals): GridPoints {
+  const unlimited: Watch = { maxStates: Number.POSITIVE_INFINITY, gap: 0, expired: () => false };
+  const last = solveJoint(plan, totals, totals.weightTotal, unlimited);
+  const program = buildProgram(
+    plan,
+    plan.steps.map((step) => Int32Array.from(step.options.keys())),
+  );
+  const light = lightest(program);
+  if (light === null) return { weight: [], value: [], complete: true };
+  return hullBetween(solveJoint(plan, totals, light.weight, unlimited), last, (lambda) => {
+    const objective = { useValue: true, lambda };
+    return decode(program, objective, backward(program, objective));
+  });
 }
 
 /** Every label with every option of the next variable that the test lets through. */

@@ -1,6 +1,7 @@
 import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
 import type { Classes } from "../classes.js";
+import { type GridPoints, hullCorners } from "../frontier.js";
 import type { Outcome, Watch } from "../limits.js";
 import { coreStatus } from "./exports.js";
 import type { Residence, Tenant } from "./resident.js";
@@ -39,6 +40,35 @@ export class ClassProblem implements BackendProblem, Tenant {
       status = core.run(limits.maxStates, limits.gap, workPerSlice);
       if (status === coreStatus.running && limits.expired()) status = core.finish(coreStatus.feasible);
     }
+    return this.#outcome(status);
+  }
+
+  *slices(budget: number, limits: Watch): Generator<undefined, Outcome> {
+    this.#residence.visit(this);
+    const { core } = this.#residence;
+    let status = core.begin(budget);
+    while (status === coreStatus.running) {
+      yield;
+      status = limits.expired()
+        ? core.finish(coreStatus.feasible)
+        : core.run(limits.maxStates, limits.gap, workPerSlice);
+    }
+    return this.#outcome(status);
+  }
+
+  hull(): GridPoints {
+    this.#residence.visit(this);
+    const { core } = this.#residence;
+    const { buffer } = core.memory;
+    const length = core.getIncrementCount() + 1;
+    return hullCorners(
+      new Float64Array(buffer, core.prefixWeightAt() >>> 0, length),
+      new Float64Array(buffer, core.prefixValueAt() >>> 0, length),
+    );
+  }
+
+  #outcome(status: number): Outcome {
+    const { core } = this.#residence;
     if (status === coreStatus.noMemory) throw this.#outOfMemory();
     const { count, offset, option } = this.#classes;
     const items = new Int32Array(core.memory.buffer, core.choiceAt() >>> 0, count);

@@ -13,6 +13,16 @@ export interface CoreExports {
   weightAt(): number;
   /** 0 if a class is empty. */
   prepare(valueTotal: number): number;
+  /** Puts a flat problem's numbers on integer grids; -1, or the first class with a number that is not finite. */
+  quantise(): number;
+  /** The first class of which every item is forbidden; -1 if there is none. */
+  forbiddenClass(): number;
+  getValueScale(): number;
+  getWeightScale(): number;
+  getValueTotal(): number;
+  getIncrementCount(): number;
+  prefixWeightAt(): number;
+  prefixValueAt(): number;
   preparedFrom(): number;
   preparedTo(): number;
   adopt(): void;
@@ -35,6 +45,10 @@ export interface CoreExports {
   jointBegin(budget: number): number;
   jointRun(maxStates: number, gap: number, work: number): number;
   jointFinish(status: number): number;
+  /** Evaluates the dual at a multiplier. */
+  jointEvaluate(lambda: number): void;
+  getDecodedValue(): number;
+  getDecodedWeight(): number;
   jointChoiceAt(): number;
   getJointValue(): number;
   getJointWeight(): number;

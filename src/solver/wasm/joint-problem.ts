@@ -1,5 +1,6 @@
 import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
+import { type GridPoints, hullBetween } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
 import { impossible, type Outcome, type Watch } from "../limits.js";
 import { coreStatus } from "./exports.js";
@@ -72,11 +73,41 @@ export class JointProblem implements BackendProblem, Tenant {
     this.#residence.visit(this);
     const { core } = this.#residence;
     let status = core.jointBegin(budget);
-    if (status === coreStatus.impossible) return impossible;
     while (status === coreStatus.running) {
       status = core.jointRun(limits.maxStates, limits.gap, workPerSlice);
       if (status === coreStatus.running && limits.expired()) status = core.jointFinish(coreStatus.feasible);
     }
+    return this.#outcome(status);
+  }
+
+  *slices(budget: number, limits: Watch): Generator<undefined, Outcome> {
+    this.#residence.visit(this);
+    const { core } = this.#residence;
+    let status = core.jointBegin(budget);
+    while (status === coreStatus.running) {
+      yield;
+      status = limits.expired()
+        ? core.jointFinish(coreStatus.feasible)
+        : core.jointRun(limits.maxStates, limits.gap, workPerSlice);
+    }
+    return this.#outcome(status);
+  }
+
+  hull(): GridPoints {
+    const unlimited: Watch = { maxStates: Number.POSITIVE_INFINITY, gap: 0, expired: () => false };
+    const last = this.solve(this.#totals.weightTotal, unlimited);
+    if (last.choice === null) return { weight: [], value: [], complete: true };
+    const light = this.solve(-this.#totals.weightTotal - 1, unlimited);
+    const { core } = this.#residence;
+    return hullBetween(this.solve(light.weight, unlimited), last, (lambda) => {
+      core.jointEvaluate(lambda);
+      return { value: core.getDecodedValue(), weight: core.getDecodedWeight() };
+    });
+  }
+
+  #outcome(status: number): Outcome {
+    if (status === coreStatus.impossible) return impossible;
+    const { core } = this.#residence;
     const { steps } = this.#plan;
     const taken = new Int32Array(core.memory.buffer, core.jointChoiceAt() >>> 0, steps.length);
     const choice = new Int32Array(steps.length);

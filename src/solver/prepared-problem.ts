@@ -1,0 +1,128 @@
+import type { BackendProblem } from "./backend.js";
+import { type GridPoints, sweepFrontier } from "./frontier.js";
+import { type Limits, type Outcome, watch } from "./limits.js";
+import type { Model } from "./model.js";
+import { checkBudget } from "./parse-problem.js";
+import { budgetToGrid } from "./quantise.js";
+import { toSolution } from "./solution.js";
+import type { Quantum, Solution } from "./types.js";
+
+export interface FrontierOptions {
+  /** Only the corners of the upper convex hull: those reachable with one multiplier. */
+  readonly hull?: boolean;
+  /** Latencies to cover, both included. */
+  readonly from?: number;
+  readonly to?: number;
+  /** The list ends (from the top) once it has so many points. Default 100,000. */
+  readonly maxPoints?: number;
+  readonly timeLimitMs?: number;
+}
+
+/** Non-dominated points by rising latency and value: each is the optimum for its own latency as the budget. */
+export interface Frontier {
+  readonly latency: Float64Array;
+  readonly value: Float64Array;
+  /** False where maxPoints or the time limit cut the list off at its low end. */
+  readonly complete: boolean;
+  readonly quantum: Quantum;
+  /** The whole solution at point i; it is solved for when asked. */
+  solution(i: number): Solution;
+}
+
+/** A problem made ready once, to be solved under any number of budgets. */
+export interface PreparedProblem {
+  /**
+   * The best choice within the budget; without one, the problem's own.
+   * @throws HalpError HALP_BUDGET if there is no budget or it is no finite number; HALP_LIMIT
+   */
+  solve(budget?: number, limits?: Limits): Solution;
+  /**
+   * All non-dominated choices, or the corners of their hull. Complete and exact unless a limit is given.
+   * @throws HalpError HALP_LIMIT, HALP_BUDGET for bounds that are no finite numbers
+   */
+  frontier(options?: FrontierOptions): Frontier;
+}
+
+/** A prepared problem with what the solver needs besides. */
+export class Prepared implements PreparedProblem {
+  readonly #model: Model;
+  readonly #problem: BackendProblem;
+  readonly #ownBudget: number | undefined;
+  readonly #clock: () => number;
+
+  constructor(model: Model, problem: BackendProblem, ownBudget: number | undefined, clock: () => number) {
+    this.#model = model;
+    this.#problem = problem;
+    this.#ownBudget = ownBudget;
+    this.#clock = clock;
+  }
+
+  solve(budget?: number, limits: Limits = {}): Solution {
+    return this.solveSince(this.#clock(), budget, limits);
+  }
+
+  /** solve(), timed from an earlier moment. */
+  solveSince(start: number, budget: number | undefined, limits: Limits): Solution {
+    const outcome = this.#problem.solve(this.#grid(budget ?? this.#ownBudget), watch(limits, this.#clock));
+    return this.#solution(outcome, start);
+  }
+
+  /** solve() in slices: yields between them. */
+  *solveInSlices(
+    start: number,
+    budget: number | undefined,
+    limits: Limits,
+    stopped: () => boolean,
+  ): Generator<undefined, Solution> {
+    const limit = watch(limits, this.#clock);
+    const either = { ...limit, expired: () => stopped() || limit.expired() };
+    const grid = this.#grid(budget ?? this.#ownBudget);
+    const outcome =
+      this.#problem.slices === undefined
+        ? this.#problem.solve(grid, either)
+        : yield* this.#problem.slices(grid, either);
+    return this.#solution(outcome, start);
+  }
+
+  frontier(options: FrontierOptions = {}): Frontier {
+    const limit = watch({ timeLimitMs: options.timeLimitMs }, this.#clock);
+    const most = 2 ** 53;
+    const from =
+      options.from === undefined ? -most : -budgetToGrid(-checkBudget(options.from), this.#model.weightScale, 0);
+    const to = options.to === undefined ? most : this.#grid(options.to);
+    let points: GridPoints;
+    if (options.hull === true) points = within(this.#problem.hull?.() ?? none, from, to);
+    else points = sweepFrontier(this.#problem, from, to, options.maxPoints ?? 100_000, limit);
+    const { valueScale, weightScale } = this.#model;
+    const latency = Float64Array.from(points.weight, (w) => w / weightScale);
+    return {
+      latency,
+      value: Float64Array.from(points.value, (v) => v / valueScale),
+      complete: points.complete,
+      quantum: { value: 1 / valueScale, latency: 1 / weightScale },
+      solution: (i) => {
+        const start = this.#clock();
+        return this.#solution(this.#problem.solve(points.weight[i]!, watch({}, this.#clock)), start);
+      },
+    };
+  }
+
+  #grid(budget: number | undefined): number {
+    return budgetToGrid(checkBudget(budget), this.#model.weightScale, this.#model.terms);
+  }
+
+  #solution(outcome: Outcome, start: number): Solution {
+    return toSolution(this.#model, outcome, this.#clock() - start);
+  }
+}
+
+const none: GridPoints = { weight: [], value: [], complete: true };
+
+function within(points: GridPoints, from: number, to: number): GridPoints {
+  const inside = points.weight.map((w) => w >= from && w <= to);
+  return {
+    weight: points.weight.filter((_, i) => inside[i]),
+    value: points.value.filter((_, i) => inside[i]),
+    complete: points.complete,
+  };
+}
