@@ -379,6 +379,7 @@ export const tensorNodes: Readonly<Record<string, Make>> = {
   ...each("Asin Acos Atan Sinh Cosh Asinh Acosh Atanh ThresholdedRelu Shrink IsNaN", unary(10)),
   ...each("IsInf Celu Clip", unary(12)),
   ...each("HardSwish Mish Gelu", unary(20)),
+  Swish: unary(24),
   ...each("Floor Ceil Round", unary(11)),
   ...each("Sqrt Reciprocal", unary(13, ["float32", "float64"], 1)),
   ...each("Abs Neg Sign", unary(13, whole)),

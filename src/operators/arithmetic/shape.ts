@@ -53,7 +53,6 @@ const folds: Readonly<Record<string, Fold>> = {
   Sub: (a, b) => a - b,
   Mul: (a, b) => a * b,
   Div: divide,
-  Pow: (a, b) => a ** b,
   Min: (a, b) => Math.min(a, b),
   Max: (a, b) => Math.max(a, b),
   Sum: (a, b) => a + b,
