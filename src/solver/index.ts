@@ -23,3 +23,10 @@ export type {
   Variable,
 } from "./types.js";
 export { scoreChoice, type Verification, verify } from "./verify.js";
+export {
+  createFlatSolver,
+  type FlatProblem,
+  type FlatSolution,
+  type FlatSolver,
+  type FlatSolverOptions,
+} from "./wasm/flat-solver.js";
