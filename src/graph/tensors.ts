@@ -106,6 +106,11 @@ export function int64Tensor(name: string, dims: readonly number[], data: readonl
   return { name, dtype: "int64", dtypeCode: 7, dims, storage: "raw", bytes: new Uint8Array(b.buffer) };
 }
 
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  const b = aligned(bytes, 4);
+  return new Uint32Array(b.buffer, b.byteOffset, b.byteLength >> 2);
+}
+
 /**
  * The tensor with only the given positions of one axis, in the order given. Works for every type of whole-byte elements.
  */
@@ -117,10 +122,19 @@ export function takeAlongAxis(tensor: Tensor, axis: number, keep: ArrayLike<numb
   const n = tensor.dims[axis] ?? 1;
   const inner = sizeOf(tensor.dims.slice(axis + 1)) * width;
   const bytes = new Uint8Array(outer * keep.length * inner);
+  // Word by word where it can be: a call for each few bytes takes ten times as long.
+  const words = inner % 4 === 0;
+  const unit = words ? 4 : 1;
+  const source = words ? wordsOf(tensor.bytes) : tensor.bytes;
+  const target = words ? wordsOf(bytes) : bytes;
+  const run = inner / unit;
+  let to = 0;
   for (let o = 0; o < outer; o++)
     for (let k = 0; k < keep.length; k++) {
-      const from = (o * n + (keep[k] ?? 0)) * inner;
-      bytes.set(tensor.bytes.subarray(from, from + inner), (o * keep.length + k) * inner);
+      const from = (o * n + (keep[k] ?? 0)) * run;
+      if (run > 64) target.set(source.subarray(from, from + run), to);
+      else for (let i = 0; i < run; i++) target[to + i] = source[from + i] as number;
+      to += run;
     }
   const dims = tensor.dims.map((d, i) => (i === axis ? keep.length : d));
   const { external: _, ...rest } = tensor;

@@ -144,6 +144,9 @@ function trace(analyzed: AnalyzedGraph, coupling: Coupling, kept: Kept, empty: r
       const varies = (types.get(gate)?.dims ?? []).some(
         (extent, axis) => extent > 1 && axis > 0 && !coupling.axes.get(gate)?.[axis],
       );
+      const dtype = types.get(gate)?.dtype;
+      if (dtype !== "float32")
+        return answer(`${describe(node)} multiplies by "${gate}" of ${dtype}; halp computes float32 gates`);
       if (varies) return answer(`${describe(node)} multiplies by "${gate}", which is more than one factor a channel`);
       gates.set(node, missing);
       constantValues.add(gate);

@@ -144,3 +144,71 @@ t.test("a wrong rewriting is found at the tensor where it begins", async (t) => 
     t.match((error as HalpError).message, /first tensor that differs is "outer2"/);
   }
 });
+
+t.test("an output whose branch vanishes keeps its name", async (t) => {
+  const build = (from: "input" | "stem" | "output") => {
+    const b = new GraphBuilder();
+    const x = b.input("x", [1, 3, 6, 6]);
+    const stem = from === "input" ? x : b.node("Relu", [conv(b, x, "stem", 3, 3)], {}, { outputs: ["stem.relu"] });
+    const inner = b.node("Relu", [conv(b, stem, "inner", 3, 5)]);
+    b.node("Add", [stem, conv(b, inner, "outer", 5, 3)], {}, { outputs: ["y"] });
+    b.output("y", [1, 3, 6, 6]);
+    if (from === "output") b.output("stem.relu", [1, 3, 6, 6]);
+    return b.model();
+  };
+  for (const [from, left] of [
+    ["input", ["Identity"]],
+    ["stem", ["Conv", "Relu"]],
+    ["output", ["Conv", "Relu", "Identity"]],
+  ] as const) {
+    const model = build(from);
+    const { analyzed, coupling, groupOf, without } = prepare(model);
+    const plan = without(groupOf("inner"));
+    const rewritten = applyPlan(analyzed, coupling, plan, findOperator);
+    t.same(
+      rewritten.model.graph.nodes.map((n) => n.opType),
+      left,
+      `from ${from}`,
+    );
+    t.same(rewritten.model.graph.outputs, model.graph.outputs);
+    t.ok(verifyRewrite(analyzed, coupling, plan, rewritten).maxError < 1e-6);
+  }
+});
+
+t.test("a constant that reaches the output with no input behind it is no connection", async (t) => {
+  const b = new GraphBuilder();
+  const x = b.input("x", [1, 3, 6, 6]);
+  const stem = conv(b, x, "stem", 3, 4);
+  const shifted = b.node("Add", [stem, b.float32([1, 2, 3, 4], [1, 4, 1, 1])]);
+  b.node("Sigmoid", [conv(b, shifted, "head", 4, 2)], {}, { outputs: ["y"] });
+  b.output("y", [1, 2, 6, 6]);
+  const { analyzed, coupling, groupOf } = prepare(b.model());
+  t.notOk(vanishing(analyzed, coupling, [groupOf("stem")]).ok);
+});
+
+t.test("the record in the file says what was removed, over several steps", async (t) => {
+  const first = prepare(residual());
+  const cut = (p: typeof first, node: string, count: number) => ({
+    kept: p.without().kept.map((k, i) => (i === p.groupOf(node) ? k.slice(0, count) : k)),
+  });
+  const once = applyPlan(first.analyzed, first.coupling, cut(first, "inner", 4), findOperator);
+  const second = prepare({ ...once.model, metadata: [{ key: "author", value: "someone" }, ...once.model.metadata] });
+  const twice = applyPlan(second.analyzed, second.coupling, cut(second, "inner", 2), findOperator);
+  t.same(twice.model.metadata, [
+    { key: "author", value: "someone" },
+    { key: "halp.groups", value: JSON.stringify({ inner: [2, 5] }) },
+  ]);
+});
+
+t.test("kept positions and gone nodes are told", async (t) => {
+  const { analyzed, coupling, groupOf, without } = prepare(residual());
+  const kept = without(groupOf("inner2")).kept.map((k, i) => (i === groupOf("inner") ? Int32Array.of(1, 3) : k));
+  const rewritten = applyPlan(analyzed, coupling, { kept }, findOperator);
+  t.same([...(rewritten.keptOf("inner", 1) ?? [])], [1, 3]);
+  t.same([...(rewritten.keptOf("outer.weight", -3) ?? [])], [1, 3]);
+  t.equal(rewritten.keptOf("stem", 1), undefined);
+  t.same(
+    rewritten.removedNodes.flatMap((n) => n.outputs).filter((o) => !/_out/.test(o)),
+    ["inner2", "outer2"],
+  );
+});
