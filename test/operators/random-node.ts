@@ -79,3 +79,11 @@ export function some(attributes: Readonly<Record<string, Attribute | undefined>>
 }
 
 export const dtypeAttr = (dtype: Exclude<DataType, "other">) => attr.int(dataTypeCode[dtype]);
+
+/** Shapes that broadcast to one another. */
+export function broadcastable(d: Draw, count: number): number[][] {
+  const whole = d.dims(0, 4, 3);
+  return Array.from({ length: count }, () =>
+    whole.slice(d.int(0, whole.length)).map((extent) => (d.bool() ? extent : 1)),
+  );
+}

@@ -8,12 +8,13 @@ import { numbersOf } from "../../src/operators/elements.js";
 import { allOperators, findOperator } from "../../src/operators/index.js";
 import type { Outputs } from "../../src/runtime/index.js";
 import { runAll } from "../graph/run-all.js";
+import { computingNodes } from "./computing-nodes.js";
+import { layoutNodes } from "./layout-nodes.js";
 import { drawing, type RandomNode } from "./random-node.js";
-import { tensorNodes } from "./tensor-nodes.js";
 import { windowNodes } from "./window-nodes.js";
 
 const runs = 30;
-const makers = { ...windowNodes, ...tensorNodes };
+const makers = { ...windowNodes, ...computingNodes, ...layoutNodes };
 /** How much it makes only a run tells. */
 const untested = ["NonZero"];
 
