@@ -10,6 +10,9 @@ export interface DecodeLimits {
   readonly objects?: number;
 }
 
+/** An object of the IR while it is being read. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What one reading of a model carries along. */
 export interface DecodeContext {
   readonly file: string | undefined;

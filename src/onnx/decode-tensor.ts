@@ -3,8 +3,8 @@ import type { StringEntry, Tensor } from "../graph/ir.js";
 import { dataTypeOf } from "../graph/tensors.js";
 import type { DecodeContext } from "./decode-context.js";
 import { formatError, remembered } from "./decode-context.js";
-import { ENTRY, TENSOR, typedField } from "./schema.js";
-import { rememberSource } from "./sources.js";
+import { decodeEntry, encodeEntry } from "./entry.js";
+import { TENSOR, typedField } from "./schema.js";
 import { decodeText } from "./text.js";
 import { concat, MessageWriter, packed, readMessage, readScalars } from "./wire.js";
 
@@ -147,25 +147,4 @@ function fromVarints(values: readonly (number | bigint)[], width: number): Uint8
     }
   }
   return bytes;
-}
-
-export function decodeEntry(bytes: Uint8Array): StringEntry {
-  let key = "";
-  let value = "";
-  readMessage(bytes, (tag, r) => {
-    if (tag === ENTRY.key) key = decodeText(r.bytes());
-    else if (tag === ENTRY.value) value = decodeText(r.bytes());
-    else return false;
-    return true;
-  });
-  const entry = { key, value };
-  rememberSource(entry, bytes, []);
-  return entry;
-}
-
-export function encodeEntry(entry: StringEntry): readonly Uint8Array[] {
-  const writer = new MessageWriter();
-  writer.string(ENTRY.key, entry.key);
-  writer.string(ENTRY.value, entry.value);
-  return writer.finish();
 }

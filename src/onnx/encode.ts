@@ -1,6 +1,6 @@
 import { HalpError } from "../errors.js";
-import type { Attribute, Graph, Model, Node, OpsetImport, StringEntry, Tensor, ValueInfo } from "../graph/ir.js";
-import { encodeEntry } from "./decode-tensor.js";
+import type { Attribute, Graph, Model, Node, OpsetImport, Tensor, ValueInfo } from "../graph/ir.js";
+import { encodeEntry } from "./entry.js";
 import { mapTensors } from "./map-tensors.js";
 import { ATTRIBUTE, attributeTypes, GRAPH, MODEL, NODE, OPSET, TENSOR, typedField, VALUE_INFO } from "./schema.js";
 import { sourceOf } from "./sources.js";
@@ -64,11 +64,9 @@ const encodeModelMessage = orSource((model: Model) => {
   if (model.docString !== undefined) w.string(MODEL.docString, model.docString);
   w.message(MODEL.graph, encodeGraph(model.graph));
   for (const o of model.opsets) w.message(MODEL.opsetImport, encodeOpset(o));
-  for (const e of model.metadata) w.message(MODEL.metadataProps, encodeEntryOrSource(e));
+  for (const e of model.metadata) w.message(MODEL.metadataProps, encodeEntry(e));
   return w.finish();
 });
-
-const encodeEntryOrSource = orSource<StringEntry>(encodeEntry);
 
 const encodeOpset = orSource((opset: OpsetImport) => {
   const w = new MessageWriter(opset.extra);
@@ -184,7 +182,7 @@ const encodeTensor = orSource((tensor: Tensor) => {
     w.message(packed(TENSOR.uint64Data), packVarints(elements, typed.width, true));
   if (tensor.docString !== undefined) w.string(TENSOR.docString, tensor.docString);
   if (tensor.storage === "external") {
-    for (const e of tensor.external?.entries ?? []) w.message(TENSOR.externalData, encodeEntryOrSource(e));
+    for (const e of tensor.external?.entries ?? []) w.message(TENSOR.externalData, encodeEntry(e));
     w.int(TENSOR.dataLocation, 1);
   }
   return w.finish();

@@ -45,7 +45,9 @@ export async function readExternal(tensors: readonly Tensor[], file: string): Pr
   const byLocation = new Map<string, Tensor[]>();
   for (const t of tensors) {
     const { location } = externalRange(t, file);
-    byLocation.set(location, [...(byLocation.get(location) ?? []), t]);
+    const users = byLocation.get(location);
+    if (users) users.push(t);
+    else byLocation.set(location, [t]);
   }
   const read = new Map<string, Uint8Array>();
   for (const [location, users] of byLocation) read.set(location, await readRanges(folder, location, users, file));

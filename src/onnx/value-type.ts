@@ -15,24 +15,24 @@ interface TypeParts {
 }
 
 function takeApart(bytes: Uint8Array): TypeParts {
-  let tensor: Uint8Array | undefined;
+  const tensor: Uint8Array[] = [];
   const extra = readMessage(bytes, (tag, r) => {
     if (tag !== TYPE.tensor) return false;
-    tensor = tensor ? concat([tensor, r.bytes()]) : r.bytes();
+    tensor.push(r.bytes());
     return true;
   });
-  if (!tensor) return { extra };
+  if (tensor.length === 0) return { extra };
   let elemType: number | undefined;
-  let shape: Uint8Array | undefined;
-  const tensorExtra = readMessage(tensor, (tag, r) => {
+  const shape: Uint8Array[] = [];
+  const tensorExtra = readMessage(concat(tensor), (tag, r) => {
     if (tag === TENSOR_TYPE.elemType) elemType = r.int32();
-    else if (tag === TENSOR_TYPE.shape) shape = shape ? concat([shape, r.bytes()]) : r.bytes();
+    else if (tag === TENSOR_TYPE.shape) shape.push(r.bytes());
     else return false;
     return true;
   });
-  if (!shape) return { extra, tensor: { extra: tensorExtra, elemType } };
+  if (shape.length === 0) return { extra, tensor: { extra: tensorExtra, elemType } };
   const dims: Uint8Array[] = [];
-  const shapeExtra = readMessage(shape, (tag, r) => {
+  const shapeExtra = readMessage(concat(shape), (tag, r) => {
     if (tag !== SHAPE.dim) return false;
     dims.push(r.bytes());
     return true;

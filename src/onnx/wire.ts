@@ -68,7 +68,10 @@ export function readScalars<T>(tag: Tag, reader: BinaryReader, read: (reader: Bi
   return true;
 }
 
-/** One piece as it is, several joined in a new array. */
+/**
+ * One piece as it is, several joined in a new array. A single message that a file gives in pieces means their fields
+ * together.
+ */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces;
   if (pieces.length === 1 && first) return first;
@@ -91,10 +94,11 @@ const VIEW_FROM = 1024;
 export class MessageWriter {
   readonly #pieces: Uint8Array[] = [];
   readonly #small = new BinaryWriter();
-  #extras: [field: number, bytes: Uint8Array][] = [];
+  readonly #extras: readonly (readonly [field: number, bytes: Uint8Array])[];
+  #extrasWritten = 0;
 
   constructor(extra?: Extra) {
-    if (extra) this.#extras = splitFields(extra);
+    this.#extras = extra ? splitFields(extra) : [];
   }
 
   #tag(tag: Tag): BinaryWriter {
@@ -102,9 +106,9 @@ export class MessageWriter {
     return this.#small.uint32(tag);
   }
   #writeExtrasBelow(field: number): void {
-    for (let first = this.#extras[0]; first && first[0] < field; first = this.#extras[0]) {
-      this.#append(first[1]);
-      this.#extras.shift();
+    for (let next = this.#extras[this.#extrasWritten]; next && next[0] < field; ) {
+      this.#append(next[1]);
+      next = this.#extras[++this.#extrasWritten];
     }
   }
   #append(bytes: Uint8Array): void {

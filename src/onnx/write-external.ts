@@ -29,7 +29,9 @@ export async function keepExternalData(model: Model, folder: string): Promise<Ex
     requireRead(t);
     const { location, offset, length } = externalRange(t);
     if (!staysInside(location) || (length ?? t.bytes.byteLength) !== t.bytes.byteLength) return undefined;
-    files.set(location, [...(files.get(location) ?? []), { offset, bytes: t.bytes }]);
+    const segments = files.get(location) ?? [];
+    segments.push({ offset, bytes: t.bytes });
+    files.set(location, segments);
   }
   const missing = new Map<string, readonly Segment[]>();
   for (const [location, segments] of files) {
