@@ -1,4 +1,222 @@
-/** Gradients of the convolution family, by operator type. */
-import type { GradientRule } from "../spec.js";
+/** Gradients of convolutions, by operator type. */
+import { attr, intAttr } from "../../graph/attributes.js";
+import type { Attribute } from "../../graph/ir.js";
+import { float32Of, sizeOf } from "../../graph/tensors.js";
+import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
+import type { GradientContext, GradientRule } from "../spec.js";
+import { slidingWindow, spreadingWindow, type Window } from "../window.js";
 
-export const gradients: Readonly<Record<string, GradientRule>> = {};
+/** Sizes of a convolution, transposed or not: `small` is the side that a window has one position for, `large` the other. */
+interface Layer {
+  readonly window: Window;
+  readonly groups: number;
+  readonly small: readonly number[];
+  readonly large: readonly number[];
+  readonly rank: number;
+}
+
+function attributesOf(
+  layer: Layer,
+  before: readonly number[],
+  after: readonly number[],
+  more: Readonly<Record<string, Attribute>> = {},
+  strides = layer.window.strides,
+) {
+  const { window, groups } = layer;
+  return {
+    kernel_shape: attr.ints(window.kernel),
+    strides: attr.ints(strides),
+    dilations: attr.ints(window.dilations),
+    pads: attr.ints([...before, ...after]),
+    group: attr.int(groups),
+    ...more,
+  };
+}
+
+const span = (w: Window, i: number) => (w.dilations[i] as number) * ((w.kernel[i] as number) - 1) + 1;
+
+/**
+ * The weight of the adjoint convolution: input and output channels swapped within each group, taps in reverse order.
+ * [groups * out, in, ...kernel] -> [groups * in, out, ...kernel]. A constant is made anew, anything else by nodes.
+ */
+function flipped(c: GradientContext, e: Emit, name: string, groups: number): string {
+  const dims = dimsOf(c, name);
+  const [total = 1, inner = 1, ...kernel] = dims;
+  const outer = total / groups;
+  const taps = sizeOf(kernel);
+  const swapped = [groups * inner, outer, ...kernel];
+  const constant = c.constant(name);
+  if (constant?.dtype === "float32") {
+    const w = float32Of(constant);
+    const out = new Float32Array(w.length);
+    for (let g = 0; g < groups; g++)
+      for (let o = 0; o < outer; o++)
+        for (let i = 0; i < inner; i++) {
+          const from = ((g * outer + o) * inner + i) * taps;
+          const to = ((g * inner + i) * outer + o) * taps;
+          for (let k = 0; k < taps; k++) out[to + taps - 1 - k] = w[from + k] as number;
+        }
+    return e.constant(out, swapped);
+  }
+  const order = kernel.map((_, i) => i + 3);
+  let w = e.transpose(e.reshape(name, [groups, outer, inner, ...kernel]), [0, 2, 1, ...order]);
+  w = e.reshape(w, swapped);
+  if (taps === 1) return w;
+  const axes = kernel.map((_, i) => i + 2);
+  // From the last tap to before the first: an end below -extent, as Slice has it.
+  return e.slice(
+    w,
+    axes,
+    kernel.map((k) => k - 1),
+    kernel.map((k) => -k - 1),
+    kernel.map(() => -1),
+  );
+}
+
+/** Gradient of the large side: what every position of the small side took from it is spread back. */
+function spread(c: GradientContext, e: Emit, layer: Layer, small: string, weight: string): string {
+  const { window, large, rank } = layer;
+  const space = Array.from({ length: rank }, (_, i) => i);
+  const unit = window.strides.every((s) => s === 1);
+  const before = space.map((i) => span(window, i) - 1 - (window.before[i] as number));
+  const after = space.map((i) => span(window, i) - 1 - (window.after[i] as number));
+  const canFlip = c.constant(weight)?.dtype === "float32" || c.opset >= 10;
+  // Stride 1: a plain convolution with the flipped kernel, the fastest form there is.
+  if (unit && canFlip && [...before, ...after].every((p) => p >= 0))
+    return e.op("Conv", [small, flipped(c, e, weight, layer.groups)], attributesOf(layer, before, after));
+  // The rest that no window reached: rows that the last stride left over.
+  const rest = space.map((i) => {
+    const reached = (window.strides[i] as number) * ((layer.small[i] as number) - 1) + span(window, i);
+    return (large[i] as number) + (window.before[i] as number) + (window.after[i] as number) - reached;
+  });
+  const fits = rest.every((r, i) => r >= 0 && r < (window.strides[i] as number));
+  if (fits) {
+    const more = rest.some((r) => r > 0) ? { output_padding: attr.ints(rest) } : {};
+    return e.op("ConvTranspose", [small, weight], attributesOf(layer, window.before, window.after, more));
+  }
+  const whole = e.op(
+    "ConvTranspose",
+    [small, weight],
+    attributesOf(
+      layer,
+      window.before,
+      space.map(() => 0),
+    ),
+  );
+  const crop = space.map((i) => (window.after[i] as number) - (rest[i] as number));
+  return e.pad(whole, [0, 0, ...space.map(() => 0)], [0, 0, ...crop.map((n) => -n)]);
+}
+
+/**
+ * Gradient of the weight, tap by tap: the product of the small side with what the tap saw of the large side, summed over
+ * positions and samples. [groups * smallChannels, largeChannels, ...kernel], channels counted within a group.
+ */
+function weightGradient(
+  e: Emit,
+  layer: Layer,
+  batch: number,
+  small: { value: string; channels: number },
+  large: { value: string; channels: number },
+): string {
+  const { window, groups, rank } = layer;
+  const space = Array.from({ length: rank }, (_, i) => i);
+  const positions = sizeOf(layer.small);
+  const s = e.reshape(small.value, [batch, groups, small.channels, positions]);
+  const reach = space.map((i) => (window.strides[i] as number) * ((layer.small[i] as number) - 1) + span(window, i));
+  const extents = space.map((i) => (layer.large[i] as number) + (window.before[i] as number));
+  const after = space.map((i) => (reach[i] as number) - (extents[i] as number));
+  const padded = e.pad(large.value, [0, 0, ...window.before], [0, 0, ...after]);
+  const paddedDims = [batch, groups * large.channels, ...reach];
+  const axes = space.map((i) => i + 2);
+  const taps: string[] = [];
+  for (let t = 0; t < sizeOf(window.kernel); t++) {
+    const offset: number[] = new Array(rank);
+    for (let i = rank - 1, at = t; i >= 0; i--) {
+      offset[i] = (at % (window.kernel[i] as number)) * (window.dilations[i] as number);
+      at = Math.floor(at / (window.kernel[i] as number));
+    }
+    const whole = reach.every((r, i) => r === layer.small[i]);
+    const seen = whole ? padded : e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
+    const l = e.reshape(seen, [batch, groups, large.channels, positions]);
+    const product = e.reduceSum(e.matMul(s, l, { transB: true }), [0], false);
+    taps.push(e.reshape(product, [groups * small.channels, large.channels, 1]));
+  }
+  const all = taps.length === 1 ? (taps[0] as string) : e.concat(taps, 2);
+  return e.reshape(all, [groups * small.channels, large.channels, ...window.kernel]);
+}
+
+function biasGradient(c: GradientContext, e: Emit, dy: string): string {
+  const axes = dimsOf(c, c.node.outputs[0]).map((_, i) => i);
+  return e.reduceSum(dy, axes.toSpliced(1, 1), false);
+}
+
+const conv: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined) return [];
+  const e = emitter(c);
+  const [x = "", w = ""] = c.node.inputs;
+  const [batch = 1, channels = 1, ...large] = dimsOf(c, x);
+  const [, outputs = 1, ...small] = dimsOf(c, c.node.outputs[0]);
+  const groups = intAttr(c.node, "group", 1);
+  const window = slidingWindow(c.node, large, dimsOf(c, w).slice(2));
+  const layer: Layer = { window, groups, small, large, rank: large.length };
+  const weight = () =>
+    weightGradient(
+      e,
+      layer,
+      batch,
+      { value: dy, channels: outputs / groups },
+      { value: x, channels: channels / groups },
+    );
+  return [
+    c.wants(0) ? spread(c, e, layer, dy, w) : undefined,
+    c.wants(1) ? weight() : undefined,
+    c.wants(2) ? biasGradient(c, e, dy) : undefined,
+  ];
+};
+
+/** The transposed convolution spreads its input: its gradient is the plain convolution with the same weight. */
+const convTranspose: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined) return [];
+  const e = emitter(c);
+  const [x = "", w = ""] = c.node.inputs;
+  const [batch = 1, channels = 1, ...small] = dimsOf(c, x);
+  const [, outputs = 1, ...large] = dimsOf(c, c.node.outputs[0]);
+  const groups = intAttr(c.node, "group", 1);
+  const window = spreadingWindow(c.node, small, dimsOf(c, w).slice(2));
+  const layer: Layer = { window, groups, small, large, rank: small.length };
+  if ([...window.before, ...window.after].some((p) => p < 0)) throw noGradient(c, "its pads are negative");
+  const input = () => {
+    // Just so many windows as there were inputs; rows of output padding may hold more.
+    const after = small.map(
+      (n, i) =>
+        (window.strides[i] as number) * (n - 1) + span(window, i) - (large[i] as number) - (window.before[i] as number),
+    );
+    const cropped = e.pad(dy, [0, 0, ...small.map(() => 0)], [0, 0, ...after.map((n) => Math.min(n, 0))]);
+    return e.op(
+      "Conv",
+      [cropped, w],
+      attributesOf(
+        layer,
+        window.before,
+        after.map((n) => Math.max(n, 0)),
+      ),
+    );
+  };
+  const weight = () =>
+    weightGradient(
+      e,
+      layer,
+      batch,
+      { value: x, channels: channels / groups },
+      { value: dy, channels: outputs / groups },
+    );
+  return [
+    c.wants(0) ? input() : undefined,
+    c.wants(1) ? weight() : undefined,
+    c.wants(2) ? biasGradient(c, e, dy) : undefined,
+  ];
+};
+
+export const gradients: Readonly<Record<string, GradientRule>> = { Conv: conv, ConvTranspose: convTranspose };

@@ -1,4 +1,126 @@
-/** Gradients of the normalization family, by operator type. */
-import type { GradientRule } from "../spec.js";
+/** Gradients of normalisations, by operator type. */
+import { floatAttr, intAttr } from "../../graph/attributes.js";
+import { float32Of, sizeOf } from "../../graph/tensors.js";
+import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
+import type { GradientContext, GradientRule } from "../spec.js";
 
-export const gradients: Readonly<Record<string, GradientRule>> = {};
+/** y = scale (x - mean) / sqrt(var + eps) + bias with frozen statistics: linear in x. */
+const batchNormalization: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined) return [];
+  const { node } = c;
+  if (intAttr(node, "training_mode", 0) === 1 || node.outputs.filter((o) => o !== "").length > 1)
+    throw noGradient(c, "it is in training mode");
+  if (c.wants(3) || c.wants(4)) throw noGradient(c, "its statistics are computed at run time");
+  const e = emitter(c);
+  const [x = "", scale = "", , mean = "", variance = ""] = node.inputs;
+  const dims = dimsOf(c, x);
+  const channels = dims[1] ?? 1;
+  const perChannel = [channels, ...dims.slice(2).map(() => 1)];
+  const eps = floatAttr(node, "epsilon", 1e-5);
+  const [g, v] = [c.constant(scale), c.constant(variance)];
+  const inverse = () => {
+    if (v?.dtype === "float32")
+      return e.constant(
+        float32Of(v).map((s) => 1 / Math.sqrt(s + eps)),
+        perChannel,
+      );
+    const deviation = e.op("Sqrt", [e.add(variance, e.scalar(eps))]);
+    return e.reshape(e.div(e.scalar(1), deviation), perChannel);
+  };
+  const slope = () => {
+    if (g?.dtype !== "float32" || v?.dtype !== "float32") return e.mul(inverse(), e.reshape(scale, perChannel));
+    const variances = float32Of(v);
+    return e.constant(
+      float32Of(g).map((s, i) => s / Math.sqrt((variances[i] as number) + eps)),
+      perChannel,
+    );
+  };
+  const others = dims.map((_, i) => i).toSpliced(1, 1);
+  const dScale = () => {
+    const normal = e.mul(e.sub(x, e.reshape(mean, perChannel)), inverse());
+    return e.reduceSum(e.mul(dy, normal), others, false);
+  };
+  return [
+    c.wants(0) ? e.mul(dy, slope()) : undefined,
+    c.wants(1) ? dScale() : undefined,
+    c.wants(2) ? e.reduceSum(dy, others, false) : undefined,
+  ];
+};
+
+/** What normalisations by their own statistics share: the normalised input, and the way back through it. */
+function ownStatistics(e: Emit, x: string, axes: readonly number[], eps: number) {
+  const centred = e.sub(x, e.reduceMean(x, axes));
+  const deviation = e.op("Sqrt", [e.add(e.reduceMean(e.square(centred), axes), e.scalar(eps))]);
+  const normal = e.div(centred, deviation);
+  return {
+    normal,
+    /** dx = (g - mean(g) - n mean(g n)) / deviation, for the gradient g of the normalised input n. */
+    back: (g: string) => {
+      const along = e.mul(normal, e.reduceMean(e.mul(g, normal), axes));
+      return e.div(e.sub(e.sub(g, e.reduceMean(g, axes)), along), deviation);
+    },
+  };
+}
+
+const instanceNormalization: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined) return [];
+  const e = emitter(c);
+  const [x = "", scale = ""] = c.node.inputs;
+  const dims = dimsOf(c, x);
+  const space = dims.map((_, i) => i).slice(2);
+  const own = ownStatistics(e, x, space, floatAttr(c.node, "epsilon", 1e-5));
+  const perChannel = [dims[1] ?? 1, ...space.map(() => 1)];
+  return [
+    c.wants(0) ? own.back(e.mul(dy, e.reshape(scale, perChannel))) : undefined,
+    c.wants(1) ? e.reduceSum(e.mul(dy, own.normal), [0, ...space], false) : undefined,
+    c.wants(2) ? e.reduceSum(dy, [0, ...space], false) : undefined,
+  ];
+};
+
+const layerNormalization: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined) return [];
+  if (c.node.outputs.slice(1).some((_, i) => c.outputGradient(i + 1) !== undefined))
+    throw noGradient(c, "its statistics are used elsewhere");
+  const e = emitter(c);
+  const [x = "", scale = "", bias = ""] = c.node.inputs;
+  const dims = dimsOf(c, x);
+  const first = intAttr(c.node, "axis", -1);
+  const axes = dims.map((_, i) => i).slice(first < 0 ? first + dims.length : first);
+  const own = ownStatistics(e, x, axes, floatAttr(c.node, "epsilon", 1e-5));
+  return [
+    c.wants(0) ? own.back(e.mul(dy, scale)) : undefined,
+    c.wants(1) ? e.sumTo(e.mul(dy, own.normal), dims, dimsOf(c, scale)) : undefined,
+    c.wants(2) ? e.sumTo(dy, dims, dimsOf(c, bias)) : undefined,
+  ];
+};
+
+/** Scale and bias have one entry per group before opset 21, one per channel from then on. */
+const groupNormalization: GradientRule = (c: GradientContext) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined) return [];
+  if (c.wants(1) || c.wants(2)) throw noGradient(c, "only that of its input is known");
+  if (!c.wants(0)) return [];
+  const e = emitter(c);
+  const [x = "", scale = ""] = c.node.inputs;
+  const dims = dimsOf(c, x);
+  const [batch = 1, channels = 1, ...space] = dims;
+  const groups = intAttr(c.node, "num_groups", 1);
+  const grouped = [batch, groups, (channels / groups) * sizeOf(space)];
+  const perEntry = c.opset < 21 ? [groups, 1] : [channels, ...space.map(() => 1)];
+  const own = ownStatistics(e, e.reshape(x, grouped), [2], floatAttr(c.node, "epsilon", 1e-5));
+  const scaled =
+    c.opset < 21
+      ? e.mul(e.reshape(dy, grouped), e.reshape(scale, perEntry))
+      : e.reshape(e.mul(dy, e.reshape(scale, perEntry)), grouped);
+  return [e.reshape(own.back(scaled), dims)];
+};
+
+export const gradients: Readonly<Record<string, GradientRule>> = {
+  BatchNormalization: batchNormalization,
+  InstanceNormalization: instanceNormalization,
+  LayerNormalization: layerNormalization,
+  GroupNormalization: groupNormalization,
+};
