@@ -23,48 +23,76 @@ export function makeProgress(
 ): ProgressReporter {
   const say = (line: string) => io.stderr(`${line}\n`);
   if (options.quiet) return { update: () => {}, say, end: () => {} };
+  return io.bars ? makeBar(io, say) : makeLines(io, say);
+}
+
+function makeBar(io: Pick<CliIo, "stderr" | "clock">, say: (line: string) => void): ProgressReporter {
   let phase = "";
   let phaseStart = 0;
-  let lastShown = Number.NEGATIVE_INFINITY;
-  let lastText = "";
+  let lastDrawn = Number.NEGATIVE_INFINITY;
+  let picture = "";
   let drawn = false;
   const erase = () => {
     if (drawn) io.stderr("\r\u001b[2K");
     drawn = false;
   };
-  const update = (p: Progress) => {
-    const now = io.clock();
-    const isNew = p.phase !== phase;
-    const isDone = p.total > 0 && p.done >= p.total;
-    if (isNew) {
-      phase = p.phase;
-      phaseStart = now;
-    }
-    if (!isNew && !isDone && now - lastShown < (io.bars ? barInterval : lineInterval)) return;
-    const text = io.bars ? barText(p, now - phaseStart) : lineText(p);
-    if (!isNew && text === lastText) return;
-    lastShown = now;
-    lastText = text;
-    if (io.bars) {
-      io.stderr(`\r\u001b[2K${text}`);
-      drawn = true;
-    } else say(text);
+  const draw = () => {
+    erase();
+    io.stderr(picture);
+    drawn = true;
   };
   return {
-    update,
+    update: (p) => {
+      const now = io.clock();
+      const isNew = p.phase !== phase;
+      if (isNew) {
+        phase = p.phase;
+        phaseStart = now;
+      }
+      if (!isNew && !isComplete(p) && now - lastDrawn < barInterval) return;
+      picture = barText(p, now - phaseStart);
+      lastDrawn = now;
+      draw();
+    },
     say: (line) => {
       erase();
       say(line);
-      if (io.bars && lastText !== "") {
-        io.stderr(lastText);
-        drawn = true;
-      }
+      if (picture !== "") draw();
     },
     end: () => {
       erase();
-      lastText = "";
+      picture = "";
     },
   };
+}
+
+/** A line when a phase begins, one now and then while it lasts, and one when it is complete and another begins. */
+function makeLines(io: Pick<CliIo, "clock">, say: (line: string) => void): ProgressReporter {
+  let phase = "";
+  let lastSaid = Number.NEGATIVE_INFINITY;
+  let held: string | undefined;
+  const flush = () => {
+    if (held !== undefined) say(held);
+    held = undefined;
+  };
+  return {
+    update: (p) => {
+      const isNew = p.phase !== phase;
+      if (isNew) flush();
+      phase = p.phase;
+      if (isNew || io.clock() - lastSaid >= lineInterval) {
+        lastSaid = io.clock();
+        held = undefined;
+        say(lineText(p));
+      } else if (isComplete(p)) held = lineText(p);
+    },
+    say,
+    end: flush,
+  };
+}
+
+function isComplete(p: Progress): boolean {
+  return p.total > 0 && p.done >= p.total;
 }
 
 function lineText(p: Progress): string {

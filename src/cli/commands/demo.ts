@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { HalpError } from "../../errors.js";
 import type { PruneResult } from "../../pipeline/types.js";
@@ -22,6 +23,7 @@ export const demoCommand: CommandSpec = {
     const { io, print, progress, signal, styles, warn, width } = context;
     const models = [demoModel(detector.file), demoModel(classifier.file)] as const;
     const runFolder = options.run ?? join(".halp", "demo");
+    mkdirSync(runFolder, { recursive: true });
     const { measureReach, prune } = await import("../../pipeline/index.js");
     const shared = {
       cacheDir: options.cache ?? cacheFolder(),
