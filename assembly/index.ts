@@ -90,3 +90,8 @@ export function prefixWeightAt(): usize {
 export function prefixValueAt(): usize {
   return prefixValue;
 }
+
+// ---- dynamic programs over budget cells
+export {
+  cellCostsAt, cellOffsetsAt, cellValuesAt, denseLayout, denseSolve, paperLayout, paperSolve, pickedAt,
+} from "./dense";

@@ -3,7 +3,7 @@ import type { Outcome, Watch } from "./limits.js";
 import type { Model } from "./model.js";
 
 /** Which backends exist and what each is good for is told in docs/solver.md. */
-export type BackendName = "wasm" | "js";
+export type BackendName = "wasm" | "js" | "dense" | "paper";
 
 /** A way to solve problems; all of them pass one test suite. */
 export interface Backend {

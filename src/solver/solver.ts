@@ -6,6 +6,7 @@ import { buildModel } from "./model.js";
 import { parseProblem } from "./parse-problem.js";
 import { type Frontier, type FrontierOptions, Prepared, type PreparedProblem } from "./prepared-problem.js";
 import type { Problem, Solution } from "./types.js";
+import { createDenseBackend, createPaperBackend } from "./wasm/cell-backends.js";
 import { createWasmBackend } from "./wasm/wasm-backend.js";
 
 /** One problem of a batch. */
@@ -42,7 +43,12 @@ export interface SolverOptions {
 function backendNamed(name: BackendName): Backend {
   if (name === "js") return jsBackend;
   if (name === "wasm") return createWasmBackend();
-  throw new HalpError("HALP_BACKEND", `there is no solver backend "${String(name)}"; the backends are: wasm, js`);
+  if (name === "dense") return createDenseBackend();
+  if (name === "paper") return createPaperBackend();
+  throw new HalpError(
+    "HALP_BACKEND",
+    `there is no solver backend "${String(name)}"; the backends are: wasm, js, dense, paper`,
+  );
 }
 
 const now = (): number => performance.now();

@@ -207,6 +207,7 @@ t.test("the core exports what exports.ts says, in both builds", async (t) => {
       " ",
     ),
     ..."quantise forbiddenClass getValueScale getWeightScale getValueTotal getIncrementCount prefixWeightAt".split(" "),
+    ..."denseLayout denseSolve paperLayout paperSolve cellOffsetsAt cellCostsAt cellValuesAt pickedAt".split(" "),
     ..."prefixValueAt jointEvaluate getDecodedValue getDecodedWeight".split(" "),
   ].sort();
   for (const build of ["simd", "scalar"] as const)

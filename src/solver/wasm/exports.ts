@@ -54,6 +54,16 @@ export interface CoreExports {
   getJointWeight(): number;
   getJointBound(): number;
   getJointStates(): number;
+  /** Memory for the dense program; 0 if there is not enough. */
+  denseLayout(classes: number, items: number, cells: number, largest: number): number;
+  /** Cells used; -1 if nothing fits. */
+  denseSolve(): number;
+  paperLayout(classes: number, items: number, cells: number): number;
+  paperSolve(scale: number): void;
+  cellOffsetsAt(): number;
+  cellCostsAt(): number;
+  cellValuesAt(): number;
+  pickedAt(): number;
 }
 
 /** Status codes of begin, run and finish, and of their joint twins. */
