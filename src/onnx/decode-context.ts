@@ -6,7 +6,7 @@ import { type Copy, rememberSource } from "./sources.js";
 export interface DecodeLimits {
   /** Graphs within graphs (bodies of If, Loop and Scan). Default 32. */
   readonly graphDepth?: number;
-  /** Nodes, tensors, values and attributes in all. Default 10 million. */
+  /** Nodes, tensors, values and attributes in all. Default 1 million. */
   readonly objects?: number;
 }
 

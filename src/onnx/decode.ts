@@ -31,7 +31,7 @@ export function decodeModelWith(
   // A plain view: `slice` of a Buffer would not copy.
   const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const { file } = options;
-  const limits = { graphDepth: 32, objects: 10_000_000, ...options.limits };
+  const limits = { graphDepth: 32, objects: 1_000_000, ...options.limits };
   const context: DecodeContext = { file, limits, resolveExternal, copies: [], objects: 0 };
   if (bytes.byteLength === 0) throw formatError(context, "The file is empty; expected an ONNX model.");
   const seen = { irVersion: false };

