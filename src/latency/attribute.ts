@@ -1,5 +1,5 @@
 /** Which kernels of a bank's run belong to which layer. */
-import type { Node } from "../graph/ir.js";
+import type { Model, Node } from "../graph/ir.js";
 import { lowerMean, type Profile, type Samples, summarize } from "../runtime/index.js";
 import { type LayerConfig, layoutDomain } from "./config.js";
 
@@ -13,25 +13,42 @@ export interface RawLayer {
   readonly layoutAsExpected: boolean;
 }
 
-/** Splits a profile of a bank into its layers, by following the optimised graph from readers back to makers. */
+/** The kernels of one layer in the graph that the runtime made of a bank. */
+export interface LayerKernels {
+  readonly nodes: readonly Node[];
+  /** Whether inputs and results had the layouts that the configuration says. */
+  readonly layoutAsExpected: boolean;
+}
+
+/** Splits the optimised graph of a bank into its layers, by following it from readers back to makers. */
+export function layerKernels(
+  optimized: Model,
+  configs: readonly LayerConfig[],
+  prefixOf: (layer: number) => string,
+): LayerKernels[] {
+  const producer = new Map<string, Node>();
+  const readers = new Map<string, Node[]>();
+  for (const n of optimized.graph.nodes) {
+    for (const o of n.outputs) if (o !== "") producer.set(o, n);
+    const layer = /^(L\d+_)reader/.exec(n.name)?.[1];
+    if (layer !== undefined) readers.set(layer, [...(readers.get(layer) ?? []), n]);
+  }
+  return configs.map((config, i) => {
+    const prefix = prefixOf(i);
+    const found = collect(readers.get(prefix) ?? [], producer, prefix);
+    return boundary(config, found, prefix, producer);
+  });
+}
+
+/** Times of the layers of a bank. */
 export function attributeKernels(
   profile: Profile,
   configs: readonly LayerConfig[],
   prefixOf: (layer: number) => string,
 ): RawLayer[] {
-  const producer = new Map<string, Node>();
-  const readers = new Map<string, Node[]>();
-  for (const n of profile.optimized.graph.nodes) {
-    for (const o of n.outputs) if (o !== "") producer.set(o, n);
-    const layer = /^(L\d+_)reader/.exec(n.name)?.[1];
-    if (layer !== undefined) readers.set(layer, [...(readers.get(layer) ?? []), n]);
-  }
   const times = new Map(profile.kernels.map((k) => [k.name, k.ns]));
-  return configs.map((config, i) => {
-    const prefix = prefixOf(i);
-    const found = collect(readers.get(prefix) ?? [], producer, prefix);
-    const { counted, layoutAsExpected } = boundary(config, found, prefix, producer);
-    const known = counted.map((n) => times.get(n.name)).filter((t) => t !== undefined);
+  return layerKernels(profile.optimized, configs, prefixOf).map(({ nodes, layoutAsExpected }) => {
+    const known = nodes.map((n) => times.get(n.name)).filter((t) => t !== undefined);
     const runs = Math.min(...known.map((t) => t.length));
     const sums = new Float64Array(Number.isFinite(runs) ? runs : 1);
     for (const t of known) for (let r = 0; r < sums.length; r++) sums[r] = (sums[r] ?? 0) + (t[r] ?? 0);
@@ -39,7 +56,7 @@ export function attributeKernels(
       lower: lowerMean(sums),
       samples: summarize(sums),
       kernels: known.length,
-      layoutAsExpected: layoutAsExpected && known.length === counted.length,
+      layoutAsExpected: layoutAsExpected && known.length === nodes.length,
     };
   });
 }
@@ -76,11 +93,11 @@ function boundary(
   found: Found,
   prefix: string,
   producer: ReadonlyMap<string, Node>,
-): { counted: Node[]; layoutAsExpected: boolean } {
+): LayerKernels {
   const isChange = (n: Node | undefined): boolean => n?.domain === layoutDomain && n.opType.startsWith("Reorder");
   if (config.nodes.every((n) => n.domain === layoutDomain)) {
     const counted = [...found.nodes].filter((n) => n.opType === config.nodes[0]?.opType);
-    return { counted, layoutAsExpected: counted.length === 1 && found.nodes.size === 1 };
+    return { nodes: counted, layoutAsExpected: counted.length === 1 && found.nodes.size === 1 };
   }
   let layoutAsExpected = true;
   const counted = new Set(found.nodes);
@@ -96,5 +113,5 @@ function boundary(
     const from = producer.get(n.inputs[0] ?? "");
     if (from?.name.startsWith(`${prefix}maker`) && config.nodes[0]?.opType !== "Transpose") layoutAsExpected = false;
   }
-  return { counted: [...counted], layoutAsExpected };
+  return { nodes: [...counted], layoutAsExpected };
 }

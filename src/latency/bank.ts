@@ -144,14 +144,17 @@ function makeInput(g: GraphBuilder, feeds: Record<string, RuntimeTensor>, input:
     const y = g.node("Conv", [x, w], { kernel_shape: attr.ints([1, 1]) }, { name, outputs: [`${name}_conv`] });
     return g.node("Relu", [y], {}, { name: `${name}_act`, outputs: [out] });
   }
-  if (extent === 1) return g.node("Neg", [source(g, feeds, dtype, dims, open)], {}, { name, outputs: [out] });
-  const scale = g.initializer(
+  const thinner = extent === 1 ? dims : thin;
+  // Never the same constant twice: the runtime would take two makers for one.
+  const factor = g.initializer(
     floats(
       `${name}_s`,
       dims.slice(axis).map((_, i) => (i === 0 ? extent : 1)),
     ),
   );
-  return g.node("Mul", [source(g, feeds, dtype, thin, open), scale], {}, { name, outputs: [out] });
+  // A product with a single number would be drawn into a matrix product behind it.
+  const opType = extent === 1 ? "Add" : "Mul";
+  return g.node(opType, [source(g, feeds, dtype, thinner, open), factor], {}, { name, outputs: [out] });
 }
 
 function floats(name: string, dims: readonly number[]): Tensor {

@@ -8,8 +8,12 @@ import { type Node, normalDomain, type Tensor } from "../graph/ir.js";
 import { float32Of } from "../graph/tensors.js";
 import type { Layout } from "./config.js";
 import { canonical, type Network, type Segment } from "./network.js";
+import { leadOf, Origins } from "./origins.js";
 import { isPerChannel } from "./segments.js";
 import { channelAlignment } from "./traits.js";
+
+/** Functions of single elements that run on blocks as they are. */
+const onBlocks = new Set(["Relu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Gelu", "QuickGelu"]);
 
 /** Widths to look at a network under. */
 export interface Widths {
@@ -30,10 +34,12 @@ export class Layouts {
   readonly #network: Network;
   readonly #widths: Widths;
   readonly #plans = new Map<Segment, LayoutPlan>();
+  readonly #origins: Origins;
 
   constructor(network: Network, widths: Widths) {
     this.#network = network;
     this.#widths = widths;
+    this.#origins = new Origins(network, this);
   }
 
   dims(value: string): readonly number[] {
@@ -80,14 +86,46 @@ export class Layouts {
     return wanted;
   }
 
+  /** Whether a convolution is of the blocked kind and has its input in blocks too. */
+  readsBlocked(conv: Node): boolean {
+    return this.#blockedConv(conv) === "blocked";
+  }
+
+  /** Axes along which the runtime cannot tell that the two sides of an addition or product have equal extents. */
+  openAxes(segment: Segment): readonly number[] {
+    const { openAxes } = this.#network;
+    const joined = openAxes.length > 0 ? this.#joinOf(segment) : undefined;
+    if (!joined) return [];
+    const [a, b] = joined;
+    const open = openAxes.filter((axis) => this.dims(b)[axis] !== 1 || axis === 0);
+    const blocked = [...this.plan(segment).makes.values()].some((l) => l === "blocked");
+    if (!blocked) return open;
+    const origin = (v: string | Node, axis: number): string =>
+      typeof v === "string" ? this.#origins.of(v, axis) : this.#origins.ofConv(v, axis);
+    return open.filter((axis) => origin(a, axis) !== origin(b, axis));
+  }
+
+  /** Two of the activations that a segment adds or multiplies; one of them may be its own convolution. */
+  #joinOf(segment: Segment): readonly [string | Node, string] | undefined {
+    const own = new Set(segment.nodes.flatMap((n) => n.outputs));
+    for (const n of segment.nodes) {
+      if (n.opType !== "Add" && n.opType !== "Mul" && n.opType !== "Sum") continue;
+      const values = n.inputs.map((i) => this.canonical(i)).filter((v) => !this.#constant(v));
+      const [outside, second] = values.filter((v) => !own.has(v));
+      if (values.length < 2 || outside === undefined) continue;
+      const lead = leadOf(segment);
+      return second === undefined && lead.opType === "Conv" ? [lead, outside] : [second ?? outside, outside];
+    }
+    return undefined;
+  }
+
   #work(segment: Segment): LayoutPlan {
     const reads = new Map<string, Layout>();
     const makes = new Map<string, Layout>();
     const plain: LayoutPlan = { reads, makes };
     if (this.#network.traits.blockSize <= 1 || segment.nodes.length === 0 || segment.unmeasurable) return plain;
-    // The node that decides: a Pad before a convolution becomes part of it.
-    const at = segment.nodes.length > 1 && segment.nodes[0]?.opType === "Pad" ? 1 : 0;
-    const lead = this.node(segment.nodes[at] as Node);
+    const lead = this.node(leadOf(segment));
+    const at = segment.nodes[0]?.opType === "Pad" && lead.opType !== "Pad" ? 1 : 0;
     if (normalDomain(lead.domain) !== "" && lead.opType !== "QuickGelu") return plain;
     const allBlocked = (): LayoutPlan => {
       segment.nodes.forEach((n, ni) => {
@@ -98,6 +136,24 @@ export class Layouts {
       for (const o of segment.outputs) makes.set(o, "blocked");
       return plain;
     };
+    // A chain led by a convolution of the blocked kind: blocked to its end, unless something plain is added.
+    const led = (taken: Layout, slot = 0): LayoutPlan => {
+      reads.set(`0:${slot}`, taken);
+      const add = segment.nodes.findIndex((n) => n.opType === "Add" && n.inputs.every((i) => !this.#constant(i)));
+      if (add > at) {
+        const before = segment.nodes[add - 1]?.outputs[0] ?? "";
+        const side = this.canonical(segment.nodes[add]?.inputs[0] ?? "") === before ? 1 : 0;
+        const other = this.canonical(segment.nodes[add]?.inputs[side] ?? "");
+        if (this.made(other) !== "blocked" || !this.#sameShape(before, other)) return plain;
+        reads.set(`${add}:${side}`, "blocked");
+      }
+      // Once it has become blocked, a convolution takes in only activations that can run on blocks.
+      const last = segment.nodes.at(-1)?.opType ?? "";
+      const late = add > at || lead.opType !== "Conv";
+      if (late && segment.nodes.length > at + 1 && last !== "Add" && !onBlocks.has(last)) return plain;
+      for (const o of segment.outputs) makes.set(o, "blocked");
+      return plain;
+    };
     const x = this.canonical(lead.inputs[0] ?? "");
     const follows = (): boolean => !this.#constant(x) && this.made(x) === "blocked" && this.dims(x).length === 4;
 
@@ -105,18 +161,8 @@ export class Layouts {
       case "Conv": {
         const taken = this.#blockedConv(lead);
         if (!taken) return plain;
-        reads.set("0:0", taken);
         if (at === 1) reads.set("1:0", taken);
-        const add = segment.nodes.findIndex((n) => n.opType === "Add" && n.inputs.every((i) => !this.#constant(i)));
-        if (add > at) {
-          const before = segment.nodes[add - 1]?.outputs[0] ?? "";
-          const slot = this.canonical(segment.nodes[add]?.inputs[0] ?? "") === before ? 1 : 0;
-          const other = this.canonical(segment.nodes[add]?.inputs[slot] ?? "");
-          if (this.made(other) !== "blocked" || !this.#sameShape(before, other)) return plain;
-          reads.set(`${add}:${slot}`, "blocked");
-        }
-        for (const o of segment.outputs) makes.set(o, "blocked");
-        return plain;
+        return led(taken);
       }
       case "MaxPool":
       case "AveragePool":
@@ -124,16 +170,8 @@ export class Layouts {
       case "GlobalMaxPool":
       case "GlobalAveragePool":
         return this.#wholeBlocks(x) && follows() ? allBlocked() : plain;
-      case "Relu":
-      case "Sigmoid":
-      case "Tanh":
-      case "HardSigmoid":
-      case "HardSwish":
-      case "Gelu":
-      case "QuickGelu":
-        return follows() ? allBlocked() : plain;
       case "BatchNormalization":
-        return follows() && lead.inputs.slice(1).every((i) => this.#fixed(i)) ? allBlocked() : plain;
+        return follows() && lead.inputs.slice(1).every((i) => this.#fixed(i)) ? led("blocked") : plain;
       case "Add":
       case "Sum":
       case "Mul": {
@@ -144,7 +182,7 @@ export class Layouts {
         if (constants.length === 0)
           return activations.every((a) => this.#sameShape(activations[0] ?? "", a)) ? allBlocked() : plain;
         const scales = lead.opType === "Mul" && constants.length === 1 && isPerChannel(this.dims(constants[0] ?? ""));
-        return scales ? allBlocked() : plain;
+        return scales ? led("blocked", this.#constant(x) ? 1 : 0) : plain;
       }
       case "Concat": {
         const axis = intAttr(lead, "axis", 1);
@@ -160,7 +198,7 @@ export class Layouts {
         if (follows() && intsAttr(lead, "perm")?.join() === "0,2,3,1") reads.set("0:0", "blocked");
         return plain;
       default:
-        return plain;
+        return onBlocks.has(lead.opType) && follows() ? allBlocked() : plain;
     }
   }
 

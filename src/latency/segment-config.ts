@@ -79,7 +79,7 @@ function ownConfig(segment: Segment, layouts: Layouts): LayerConfig {
   const inputs: ConfigInput[] = [];
   const constants: ConfigConstant[] = [];
   const refs = new Map<string, string>();
-  const joins = segment.nodes.some((n) => isJoin(n, network));
+  const openHere = layouts.openAxes(segment);
 
   const refOf = (node: Node, ni: number, i: number): string => {
     const name = node.inputs[i] ?? "";
@@ -96,7 +96,7 @@ function ownConfig(segment: Segment, layouts: Layouts): LayerConfig {
       return `c${constants.length - 1}`;
     }
     const dims = layouts.dims(value);
-    const open = joins && dims.length === 4 ? network.openAxes.filter((a) => a === 0 || dims[a] !== 1) : [];
+    const open = dims.length === 4 ? openHere.filter((a) => a === 0 || dims[a] !== 1) : [];
     inputs.push({
       dtype: analyzed.types.get(value)?.dtype ?? "float32",
       dims,
@@ -127,14 +127,6 @@ function ownConfig(segment: Segment, layouts: Layouts): LayerConfig {
   });
   const results = segment.outputs.map((o) => ({ value: refs.get(o) ?? "", layout: plan.makes.get(o) ?? "plain" }));
   return { opset: analyzed.opset, inputs, constants, nodes, results };
-}
-
-/** Nodes at which the runtime compares the shapes of two activations. */
-function isJoin(n: Node, network: Network): boolean {
-  return (
-    (n.opType === "Add" || n.opType === "Mul" || n.opType === "Sum") &&
-    n.inputs.filter((i) => !network.analyzed.constants.has(i)).length > 1
-  );
 }
 
 function constantConfig(node: Node, slot: number, t: Tensor, layouts: Layouts, network: Network): ConfigConstant {
@@ -173,10 +165,10 @@ function adaptedValues(node: Node, slot: number, values: number[], layouts: Layo
       return values.map((end, i) => {
         const axis = ((axes[i] ?? 0) + input.length) % input.length;
         const [step, start] = [steps[i] ?? 1, starts[i] ?? 0];
-        const fits =
-          step >= 1 && start >= 0 && Math.ceil((Math.min(end, input[axis] ?? 0) - start) / step) === output[axis];
+        if (step < 1 || start < 0 || end < 0) return end;
+        const last = Math.min(end, input[axis] ?? 0);
         // A slice of channels, where some are gone: as many as are left, from where they are left.
-        return fits || step < 1 || start < 0 || end < 0 ? end : start + (output[axis] ?? 0) * step;
+        return Math.ceil((last - start) / step) === output[axis] ? last : start + (output[axis] ?? 0) * step;
       });
     }
     default:

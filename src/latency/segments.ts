@@ -157,7 +157,13 @@ function chainFrom(start: Node, w: Wiring): Node[] {
       if (act && fusedWithGemm.has(act.opType)) advance(act);
       break;
     }
+    case "Mul":
     case "BatchNormalization": {
+      // In blocks both are convolutions of one pixel and one channel.
+      if (start.opType === "Mul" && !start.inputs.some((i) => isPerChannel(w.analyzed.constants.get(i)?.dims ?? [])))
+        break;
+      const add = next();
+      if (add && isResidualAdd(add, value, w)) advance(add);
       const act = next();
       if (act && fusedWithConv.has(act.opType) && boundsAreConstant(act, w)) advance(act);
       break;
@@ -230,13 +236,17 @@ function boundsAreConstant(n: Node, w: Wiring): boolean {
   return n.inputs.slice(1).every((i) => i === "" || w.analyzed.constants.has(i));
 }
 
-/** Batch, height and width, as far as inputs of the network leave them open. */
+/**
+ * Batch, height and width, as far as inputs of the network leave them open. A batch with a name is as good as known: the
+ * name comes through to all activations, and what has the same name is equal.
+ */
 function openAxesOf(analyzed: AnalyzedGraph): number[] {
   const open = new Set<number>();
   for (const input of analyzed.graph.inputs) {
     if (analyzed.constants.has(input.name)) continue;
     input.dims?.forEach((d, axis) => {
-      if (isDynamic(d) && (axis === 0 || (input.dims?.length === 4 && axis >= 2))) open.add(axis);
+      const named = typeof d === "string" && d !== "";
+      if (isDynamic(d) && ((axis === 0 && !named) || (input.dims?.length === 4 && axis >= 2))) open.add(axis);
     });
   }
   return [...open].sort();
