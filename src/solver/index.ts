@@ -1,6 +1,8 @@
 export type { BackendName } from "./backend.js";
 export type { Limits } from "./limits.js";
 export { parseProblem } from "./parse-problem.js";
+export type { FlatRequest } from "./pool/messages.js";
+export { createSolverPool, type SolverPool, type SolverPoolOptions } from "./pool/pool.js";
 export type { Frontier, FrontierOptions, PreparedProblem } from "./prepared-problem.js";
 export {
   createSolver,
