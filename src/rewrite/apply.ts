@@ -78,10 +78,10 @@ function cutGraph(
   const nodes: Node[] = [];
   const materialized: Tensor[] = [];
 
-  for (const original of graph.nodes) {
+  for (const original of withoutDead(graph).nodes) {
     const spec = findOperator(original.opType, original.domain);
     const named = original.outputs.filter((o) => o !== "");
-    if (named.length > 0 && named.every((o) => vanishing.absentValues.has(o))) continue;
+    if (named.every((o) => vanishing.absentValues.has(o) || kept.isGone(o))) continue;
     const [output = ""] = original.outputs;
     const value = constants.get(output);
     if (value && fixed.has(output) && kept.isCut(output) && !spec?.passesConstant) {
