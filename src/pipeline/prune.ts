@@ -4,7 +4,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { analyzeGraph } from "../graph/infer.js";
 import { countParameters } from "../graph/parameters.js";
-import { readModel, writeModel } from "../onnx/index.js";
+import { readModel, validateModel, writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, rankVariables } from "../problem/index.js";
 import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
@@ -15,7 +15,7 @@ import { checkWritable, makeRunFolder, writeJson } from "./files.js";
 import { type Oracle, openOracle } from "./oracle.js";
 import { originalChannels, planForOriginal } from "./origin.js";
 import { budgetSchedule } from "./schedule.js";
-import { type Candidate, searchPlan } from "./search.js";
+import { type Candidate, openSearch } from "./search.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
 import { vanishingGroups } from "./vanishing-groups.js";
 
@@ -57,6 +57,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   await checkWritable(options.output);
   await makeRunFolder(options.runFolder);
   const model = await readModel(options.model);
+  validateModel(model, { file: options.model });
   const analyzed = analyzeGraph(model, findOperator, {
     ...(options.inputs ? { inputs: options.inputs } : {}),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
@@ -177,17 +178,18 @@ async function prepareStep(
     const model = applyPlan(original.analyzed, original.coupling, full, findOperator);
     return { model, predictedNs: await oracle.predictNs(model.analyzed) };
   };
+  const search = await openSearch({
+    analyzed,
+    coupling,
+    variables,
+    oracle,
+    presentNs,
+    predict,
+    ...(options.mode ? { mode: options.mode } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
   return async (targetNs) => {
-    const found = await searchPlan({
-      analyzed,
-      coupling,
-      variables,
-      oracle,
-      targetNs,
-      presentNs,
-      predict,
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
+    const found = await search.find(targetNs);
     const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
     return { candidate: { ...found, plan }, kept: whole > 0 ? found.importance / whole : 1 };
   };

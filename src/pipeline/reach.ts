@@ -9,7 +9,7 @@ import { groupOptions, rankVariables } from "../problem/index.js";
 import { applyPlan } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
 import { openOracle } from "./oracle.js";
-import { smallestPlan } from "./search.js";
+import { openSearch } from "./search.js";
 import type { PruneOptions } from "./types.js";
 import { vanishingGroups } from "./vanishing-groups.js";
 
@@ -58,7 +58,7 @@ export async function measureReach(
     const made = applyPlan(analyzed, coupling, plan, findOperator);
     return { model: made, predictedNs: await oracle.predictNs(made.analyzed) };
   };
-  const smallest = await smallestPlan({
+  const search = await openSearch({
     analyzed,
     coupling,
     variables,
@@ -67,6 +67,7 @@ export async function measureReach(
     predict,
     ...(options.signal ? { signal: options.signal } : {}),
   });
+  const smallest = await search.smallest();
   const pair = await measurePair(model, smallest.model.model, {
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: options.threads ?? 1,

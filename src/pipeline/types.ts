@@ -46,6 +46,11 @@ export interface PruneOptions extends RunControls {
   readonly threads?: number;
   readonly data?: DataOptions;
   readonly criterion?: Criterion;
+  /**
+   * "joint" (default): latency depends on both sides of a layer. "halp": the paper's form, on its own outputs alone with
+   * its inputs at their present width.
+   */
+  readonly mode?: "joint" | "halp";
   /** Steps of the budget schedule; default 1. */
   readonly steps?: number;
   /** Names (of nodes, initialisers or groups) that stay whole; `*` matches any run of characters. */

@@ -1,6 +1,6 @@
 /** Importance and latency become one knapsack problem, and its solution a plan. */
 import type { Coupling, CouplingGroup, Plan } from "../coupling/index.js";
-import type { Problem, Solution } from "../solver/index.js";
+import type { Factor, Problem, Solution } from "../solver/index.js";
 
 export interface PruneVariable {
   readonly group: CouplingGroup;
@@ -28,27 +28,41 @@ export function rankVariables(
   });
 }
 
+/** Nanoseconds as functions of how many channels groups keep; groups by id. */
+export interface LatencyTerms {
+  /** What depends on one group alone. */
+  readonly alone: (group: number, count: number) => number;
+  /** What depends on two groups together: the layer between a producer group and a consumer group. */
+  readonly pairs: readonly {
+    readonly groups: readonly [number, number];
+    readonly latencyNs: (first: number, second: number) => number;
+  }[];
+}
+
 /**
- * The separable form of the knapsack: each group's latency with all other groups held at a reference width. To first
- * order in the change it is the latency of the network; HALP's own form (arXiv 2110.10811, eq. 5) besides holds the
- * inputs of each layer.
- * @param latencyOf nanoseconds of everything that depends on the group when it keeps `count` channels.
- * @param budgetNs what all groups together may take.
+ * One variable for each group, one factor for each group, and one for each pair of groups that meet in a layer: the
+ * latency of a layer depends on both its sides. (HALP's own form, arXiv 2110.10811 eq. 5, has factors of one variable
+ * only: inputs are held at their present width.)
+ * @param variables by group id.
+ * @param budgetNs what all terms together may take.
  */
-export function buildProblem(
-  variables: readonly PruneVariable[],
-  latencyOf: (group: CouplingGroup, count: number) => number,
-  budgetNs: number,
-): Problem {
+export function buildProblem(variables: readonly PruneVariable[], terms: LatencyTerms, budgetNs: number): Problem {
+  const nameOf = (group: number) => variables[group]?.group.name ?? "";
+  const optionsOf = (group: number) => variables[group]?.options ?? [];
+  const alone: Factor[] = variables.map((v) => ({
+    variables: [v.group.name] as const,
+    latency: v.options.map((count) => terms.alone(v.group.id, count)),
+  }));
+  const pairs: Factor[] = terms.pairs.map(({ groups: [a, b], latencyNs }) => ({
+    variables: [nameOf(a), nameOf(b)] as const,
+    latency: optionsOf(a).map((first) => optionsOf(b).map((second) => latencyNs(first, second))),
+  }));
   return {
     format: "halp.problem/1",
     unit: "ns",
     budget: budgetNs,
     variables: variables.map((v) => ({ name: v.group.name, values: v.values })),
-    factors: variables.map((v) => ({
-      variables: [v.group.name] as const,
-      latency: v.options.map((count) => latencyOf(v.group, count)),
-    })),
+    factors: [...alone, ...pairs],
   };
 }
 

@@ -1,2 +1,2 @@
-export { buildProblem, countsOf, type PruneVariable, planOf, rankVariables } from "./build.js";
+export { buildProblem, countsOf, type LatencyTerms, type PruneVariable, planOf, rankVariables } from "./build.js";
 export { groupOptions, type OptionGrid } from "./options.js";
