@@ -1,72 +1,71 @@
-/** The graph that scores: forward, backward, and for each site the sum of z * dL/dz over each channel. */
-import { type CutPath, copyNetwork, emitBackward, gradientModel } from "../autodiff/index.js";
+/** The graph that scores a batch: the network, its gradient, and sum(z dL/dz) at every site. */
+import { copyNetwork, emitBackward, gradientModel } from "../autodiff/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { attr } from "../graph/attributes.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Model } from "../graph/ir.js";
-import { float32Of, sizeOf } from "../graph/tensors.js";
+import { emitter } from "../operators/emit.js";
 import { findOperator } from "../operators/index.js";
-import type { Loss } from "./loss.js";
+import type { Objective } from "./objective.js";
 import type { Site } from "./sites.js";
 
 export interface ScoreGraph {
   readonly model: Model;
-  /** Graph input that takes the gradient at each value of the loss, in their order. */
-  readonly seeds: readonly string[];
-  /** For each site that the loss depends on: outputs with the sum of z * dL/dz and (where a bias counts) of dL/dz. */
-  readonly sums: readonly { readonly site: Site; readonly weighted: string; readonly plain?: string }[];
-  /** Nodes that no gradient passes: what lies before them alone has no score. */
-  readonly cut: readonly CutPath[];
+  readonly objective: Objective;
+  /** For each site that the loss depends on: the output with its sums, [rows, channels]. */
+  readonly sums: readonly { readonly site: Site; readonly output: string; readonly rows: number }[];
+  readonly cut: readonly { readonly node: string; readonly reason: string }[];
 }
 
-export function buildScoreGraph(analyzed: AnalyzedGraph, sites: readonly Site[], loss: Loss): ScoreGraph {
+export function buildScoreGraph(
+  analyzed: AnalyzedGraph,
+  sites: readonly Site[],
+  makeObjective: (builder: GraphBuilder) => Objective,
+  includeBias: boolean,
+): ScoreGraph {
   const builder = copyNetwork(analyzed);
-  const seeds = loss.values.map((value, i) => ({
-    value,
-    gradient: builder.input(builder.freshName(`seed_${i}`), analyzed.types.get(value)?.dims ?? []),
-  }));
-  const wrt = sites.map((s) => s.value);
-  const { gradientOf, cut } = emitBackward({ analyzed, findOperator, builder, seeds, wrt, onMissing: "cut" });
-  const sums: { site: Site; weighted: string; plain?: string }[] = [];
+  const objective = makeObjective(builder);
+  const { gradientOf, cut } = emitBackward({
+    analyzed,
+    findOperator,
+    builder,
+    seeds: objective.seeds,
+    wrt: sites.map((s) => s.value),
+    onMissing: "cut",
+  });
+  const e = emitter({ builder, opset: analyzed.opset });
+  const sums: { site: Site; output: string; rows: number }[] = [];
   for (const site of sites) {
-    const gradient = gradientOf.get(site.value);
-    if (gradient === undefined) continue;
-    const dims = analyzed.types.get(site.value)?.dims ?? [];
-    const z = channelRows(builder, site.value, dims, site.axis);
-    const dz = channelRows(builder, gradient, dims, site.axis);
-    const dot = (a: string, b: string) =>
-      builder.node("FusedMatMul", [a, b], { transB: attr.int(1) }, { domain: "com.microsoft" });
-    const weighted = dot(z.name, dz.name);
-    builder.output(weighted);
-    const bias = site.bias === undefined ? undefined : analyzed.constants.get(site.bias);
-    if (bias?.dtype === "float32" && float32Of(bias).some((b) => b !== 0)) {
-      const ones = builder.float32(new Array<number>(z.rest).fill(1), [1, z.rest]);
-      const plain = dot(dz.name, ones);
-      builder.output(plain);
-      sums.push({ site, weighted, plain });
-    } else sums.push({ site, weighted });
+    const dz = gradientOf.get(site.value);
+    const dims = analyzed.types.get(site.value)?.dims;
+    if (dz === undefined || !dims) continue;
+    const rows = dims[0] as number;
+    const channels = dims[site.axis] as number;
+    const own = dims.map((d, i) => (i === 0 || i === site.axis ? d : 1));
+    let sum = e.reshape(e.sumOfProductsTo(site.value, dz, dims, own), [rows, channels]);
+    const bias = site.batchNorm ? undefined : biasOf(analyzed, site);
+    if (bias !== undefined && !includeBias) {
+      // w dL/dw = sum(z dL/dz) - b sum(dL/dz), for z with its bias.
+      const others = dims.map((_, i) => i).filter((i) => i !== 0 && i !== site.axis);
+      const total = others.length === 0 ? dz : e.reduceSum(dz, others);
+      sum = e.sub(sum, e.mul(e.reshape(total, [rows, channels]), e.reshape(bias, [1, channels])));
+    }
+    const output = builder.node("Identity", [sum], {}, { outputs: [builder.freshName(`score at ${site.value}`)] });
+    builder.output(output, [rows, channels]);
+    sums.push({ site, output, rows });
   }
-  return { model: gradientModel(analyzed, builder), seeds: seeds.map((s) => s.gradient), sums, cut };
+  const name = (node: { name: string; opType: string; outputs: readonly string[] }) =>
+    `${node.opType} "${node.name || (node.outputs[0] ?? "")}"`;
+  return {
+    model: gradientModel(analyzed, builder),
+    objective,
+    sums,
+    cut: cut.map((c) => ({ node: name(c.node), reason: c.reason })),
+  };
 }
 
-/**
- * The value as rows of one channel of one block each: [blocks, channels, 1, rest]. Axis 1 of an activation needs a Reshape
- * only (blocks: samples); other axes are brought to the front first. Only operators that look the same in every opset.
- */
-function channelRows(
-  builder: GraphBuilder,
-  value: string,
-  dims: readonly number[],
-  axis: number,
-): { name: string; rest: number } {
-  const count = dims[axis] as number;
-  if (axis === 1) {
-    const blocks = dims[0] as number;
-    const rest = sizeOf(dims.slice(2));
-    return { name: builder.node("Reshape", [value, builder.int64([blocks, count, 1, rest])]), rest };
-  }
-  const rest = sizeOf(dims) / count;
-  const order = [axis, ...dims.map((_, i) => i).filter((i) => i !== axis)];
-  const front = builder.node("Transpose", [value], { perm: attr.ints(order) });
-  return { name: builder.node("Reshape", [front, builder.int64([1, count, 1, rest])]), rest };
+/** The vector that a layer adds to each of its channels: its third input, one entry per channel. */
+function biasOf(analyzed: AnalyzedGraph, site: Site): string | undefined {
+  const name = site.producer.inputs[2];
+  const bias = name ? analyzed.types.get(name) : undefined;
+  return bias && bias.dims.length > 0 && bias.dims.at(-1) === site.channels.length ? name : undefined;
 }

@@ -1,56 +1,53 @@
-/** Where the importance of channels is read off. */
+/** Where the importance of channels is taken: behind the last layer that scales a channel on its own. */
 import type { Coupling } from "../coupling/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Node } from "../graph/ir.js";
 
 /**
- * The output z of the last affine step that weighs a channel: batch norm where there is one, else the convolution or
- * linear layer itself. Scaling the channel's gamma and beta (or its weights w) scales z, so by the chain rule
- *
- *     gamma * dL/dgamma + beta * dL/dbeta = sum over samples and positions of z * dL/dz
- *     sum(w * dL/dw)                      = the same, less bias * sum of dL/dz where the layer adds a bias
- *
- * and HALP's score (arXiv 2110.10811, eq. 4) needs no gradient of any weight.
+ * A value whose channels carry the score. With z the output of a batch norm, gamma dL/dgamma + beta dL/dbeta =
+ * sum(z dL/dz) over samples and positions, since z = gamma n + beta; with z = w * x the output of a layer without its
+ * bias, w dL/dw = sum(z dL/dz). So no gradient of a weight is ever needed.
  */
 export interface Site {
   readonly value: string;
   /** Axis of the value along which the channels lie. */
   readonly axis: number;
-  /** Global channel number at each position, -1 for none. */
+  /** Global channel number at each position of the axis, -1 for none. */
   readonly channels: Int32Array;
-  /** The layer at which the channels are born. */
   readonly producer: Node;
-  /** Batch norm whose output the site is. */
+  /** The batch norm that makes the value; absent: the producer itself does. */
   readonly batchNorm?: Node;
-  /** Constant bias of a layer without batch norm: its share is taken off. */
-  readonly bias?: string;
 }
 
-/** One site for each producer of a group, in the order of the graph. */
+/** Sites of all groups that may be pruned, each value once, in the order of the groups. */
 export function findSites(analyzed: AnalyzedGraph, coupling: Coupling): Site[] {
-  const producers = new Set(coupling.groups.flatMap((g) => g.producers));
-  const sites: Site[] = [];
-  for (const producer of analyzed.graph.nodes) {
-    if (!producers.has(producer)) continue;
-    const [output = ""] = producer.outputs;
-    const batchNorm = followedByBatchNorm(analyzed, output);
-    const value = batchNorm?.outputs[0] ?? output;
-    const axes = coupling.axes.get(value) ?? [];
-    const axis = axes.findIndex((channels) => channels !== null);
-    const channels = axes[axis];
-    if (!channels) continue;
-    const bias = batchNorm ? undefined : producer.inputs[2];
-    const hasBias = bias !== undefined && bias !== "" && analyzed.types.get(bias)?.dims.length === 1;
-    sites.push({ value, axis, channels, producer, ...(batchNorm ? { batchNorm } : {}), ...(hasBias ? { bias } : {}) });
+  const sites = new Map<string, Site>();
+  for (const group of coupling.groups) {
+    if (group.frozen !== undefined) continue;
+    for (const producer of group.producers) {
+      const made = producer.outputs[0] ?? "";
+      const batchNorm = batchNormBehind(analyzed, made);
+      const value = batchNorm?.outputs[0] ?? made;
+      if (sites.has(value)) continue;
+      const axes = coupling.axes.get(value) ?? [];
+      const axis = axes.findIndex((channels, i) => i > 0 && channels !== null);
+      const channels = axes[axis];
+      if (channels) sites.set(value, { value, axis, channels, producer, ...(batchNorm ? { batchNorm } : {}) });
+    }
   }
-  return sites;
+  return [...sites.values()];
 }
 
-/** The batch norm that alone reads a value, with at most additions of constants in between. */
-function followedByBatchNorm(analyzed: AnalyzedGraph, value: string): Node | undefined {
-  const [reader, ...others] = analyzed.consumersOf.get(value) ?? [];
-  if (!reader || others.length > 0) return undefined;
-  if (reader.opType === "BatchNormalization" && reader.inputs[0] === value) return reader;
-  const addsConstant = reader.opType === "Add" && reader.inputs.some((i) => analyzed.constants.has(i));
-  return addsConstant ? followedByBatchNorm(analyzed, reader.outputs[0] ?? "") : undefined;
+/** The batch norm that a value goes into, and nothing else does; arithmetic with constants (a bias) may lie between. */
+function batchNormBehind(analyzed: AnalyzedGraph, made: string): Node | undefined {
+  const handedOut = new Set(analyzed.graph.outputs.map((o) => o.name));
+  let value = made;
+  for (;;) {
+    const [next, ...others] = analyzed.consumersOf.get(value) ?? [];
+    if (!next || others.length > 0 || handedOut.has(value)) return undefined;
+    if (next.opType === "BatchNormalization") return next.inputs[0] === value ? next : undefined;
+    const constantBeside = next.inputs.every((x) => x === value || analyzed.constants.has(x));
+    if (!constantBeside || !["Add", "Sub", "Mul", "Div", "Identity"].includes(next.opType)) return undefined;
+    value = next.outputs[0] ?? "";
+  }
 }

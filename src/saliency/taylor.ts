@@ -1,137 +1,182 @@
-/** HALP's first-order Taylor score, accumulated over batches. */
+/** First-order importance, accumulated over batches. */
 import type { Coupling } from "../coupling/index.js";
-import { type Batch, createRandom, type Random } from "../data/index.js";
+import { type Batch, createRandom } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { float32Of } from "../graph/tensors.js";
-import { createSession, type Feeds, floatsOf, floatTensor, type Outputs, type Session } from "../runtime/index.js";
-import { chooseLoss, crossEntropyGradient, drawLabels, type Loss, probabilities, projectionGradient } from "./loss.js";
+import { sizeOf } from "../graph/tensors.js";
+import { createSession, floatsOf, floatTensor, type Outputs } from "../runtime/index.js";
+import { classifierObjective, classifierOf, projectionObjective } from "./objective.js";
 import { buildScoreGraph, type ScoreGraph } from "./score-graph.js";
 import { findSites } from "./sites.js";
+import type { Loss, Saliency, SaliencyOptions } from "./types.js";
 
-export interface TaylorInput {
-  readonly analyzed: AnalyzedGraph;
-  readonly coupling: Coupling;
-  readonly batches: AsyncIterable<Batch>;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (p: { done: number; total: number }) => void;
-  readonly onWarning?: (message: string) => void;
+/** @throws HalpError HALP_SALIENCY_DATA, HALP_SALIENCY_NOT_FINITE, HALP_NO_GRADIENT, HALP_LABEL_RANGE, HALP_LABELS_MISSING */
+export async function taylorSaliency(options: SaliencyOptions): Promise<Saliency> {
+  const { analyzed, coupling } = options;
+  const random = createRandom(options.seed ?? 0);
+  const input = dataInput(analyzed);
+  const sites = findSites(analyzed, coupling);
+  const total = new Float64Array(coupling.channelCount);
+  let batches = 0;
+  let skippedBatches = 0;
+  let graph: ScoreGraph | undefined;
+  let session: ReturnType<typeof createSession> | undefined;
+  try {
+    for await (const batch of cutToSize(options.batches ?? noBatches(), input)) {
+      options.signal?.throwIfAborted();
+      if (!graph || !session) {
+        graph = scoreGraph(options, sites, batch.labels !== undefined);
+        session = createSession(graph.model, { threads: options.threads ?? 1 });
+      }
+      const { objective } = graph;
+      const repeats = objective.loss === "projection" ? Math.max(1, options.projections ?? 2) : 1;
+      const scores = new Float64Array(total.length);
+      const images = floatTensor(batch.images, batch.dims);
+      for (let k = 0; k < repeats; k++) {
+        const outputs = session.run({ [input.name]: images, ...objective.feeds(random, batch.labels) });
+        addScores(scores, graph, outputs, input.dims[0] ?? 1, repeats);
+      }
+      if (scores.every(Number.isFinite)) {
+        for (let c = 0; c < total.length; c++) total[c] = (total[c] as number) + (scores[c] as number);
+        batches++;
+      } else skippedBatches++;
+      const done = batches + skippedBatches;
+      options.onProgress?.({ done, total: Math.max(done, options.batchCount ?? 0) });
+    }
+  } finally {
+    session?.dispose();
+  }
+  if (!graph) throw noData(input);
+  if (batches === 0)
+    throw new HalpError(
+      "HALP_SALIENCY_NOT_FINITE",
+      `All ${skippedBatches} batches gave NaN or infinite scores. Check the data and their normalisation, or use a criterion of the weights alone (l1, l2).`,
+      { exitCode: 1 },
+    );
+  for (let c = 0; c < total.length; c++) total[c] = (total[c] as number) / batches;
+  return {
+    criterion: "taylor",
+    loss: graph.objective.loss,
+    importance: total,
+    batches,
+    skippedBatches,
+    cut: graph.cut,
+  };
 }
 
-export interface TaylorScores {
-  /** By global channel number. */
-  readonly importance: Float64Array;
-  readonly loss: Loss["kind"];
-  /** Batches that counted. */
-  readonly batches: number;
-  /** Batches with NaN or infinity among their scores. */
-  readonly skippedBatches: number;
+function scoreGraph(options: SaliencyOptions, sites: ReturnType<typeof findSites>, labelled: boolean): ScoreGraph {
+  const { analyzed, coupling } = options;
+  const classifier = classifierOf(analyzed);
+  const wanted = options.loss ?? "auto";
+  const auto = (): Loss => (!classifier ? "projection" : labelled ? "cross-entropy" : "own-labels");
+  const loss = wanted === "auto" ? auto() : wanted;
+  if (loss !== "projection" && !classifier)
+    throw new HalpError(
+      "HALP_NOT_A_CLASSIFIER",
+      `The loss ${loss} needs one float32 output of [samples, classes]; this network has ${analyzed.graph.outputs.map((o) => `"${o.name}"`).join(", ")}. Use the loss "projection".`,
+    );
+  const graph = buildScoreGraph(
+    analyzed,
+    sites,
+    (builder) =>
+      loss === "projection" || !classifier
+        ? projectionObjective(builder, analyzed)
+        : classifierObjective(builder, analyzed, classifier, loss),
+    options.includeBias ?? false,
+  );
+  const [cut] = graph.cut;
+  if (cut && unscored(coupling, graph).length > 0)
+    throw new HalpError(
+      "HALP_NO_GRADIENT",
+      `${cut.reason} Groups ${unscored(coupling, graph)
+        .slice(0, 3)
+        .map((n) => `"${n}"`)
+        .join(", ")} can be scored by no other path.`,
+      { node: cut.node, exitCode: 1 },
+    );
+  return graph;
+}
+
+/** Groups that may be pruned and that no site scores. */
+function unscored(coupling: Coupling, graph: ScoreGraph): string[] {
+  const scored = new Set<number>();
+  for (const { site } of graph.sums)
+    for (const c of site.channels) if (c >= 0) scored.add(coupling.groupOf[c] as number);
+  return coupling.groups.filter((g) => g.frozen === undefined && !scored.has(g.id)).map((g) => g.name);
 }
 
 /**
- * For each batch the score of a channel is |sum over its group's layers of gamma * dL/dgamma + beta * dL/dbeta| (of
- * w * dL/dw where there is no batch norm); projections take the square of the sum. Scores are averaged over batches.
- * @throws HalpError HALP_SALIENCY_INPUTS, HALP_SALIENCY_NAN where no batch had finite scores, HALP_NO_GRADIENT
+ * Adds what one run says. For each channel the sums at its sites are added up first, then the absolute value is taken
+ * (over the batch as one), or the mean square over the samples.
  */
-export async function taylorScores(input: TaylorInput): Promise<TaylorScores> {
-  const { analyzed, coupling, signal } = input;
-  const loss = chooseLoss(analyzed);
-  const graph = buildScoreGraph(analyzed, findSites(analyzed, coupling), loss);
-  for (const { reason } of graph.cut) input.onWarning?.(`Channels are scored without some of their paths. ${reason}`);
-  const threads = input.threads ?? 1;
-  using forward = createSession(analyzed.model, { threads });
-  using scorer = createSession(graph.model, { threads });
-  const random = createRandom(input.seed ?? 0);
-  const importance = new Float64Array(coupling.channelCount);
-  let batches = 0;
-  let skippedBatches = 0;
-  for await (const batch of input.batches) {
-    // A run blocks the event loop; Ctrl-C and progress want their turn.
-    await new Promise((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
-    const feeds = feedsOf(analyzed, batch);
-    const seeds = lossGradients(loss, forward, feeds, batch, random);
-    const outputs = scorer.run({ ...feedsFor(scorer, feeds), ...seedFeeds(analyzed, loss, graph, seeds) });
-    const scores = batchScores(analyzed, coupling, graph, outputs);
-    if (scores.every(Number.isFinite)) {
-      batches++;
-      scores.forEach((s, c) => {
-        importance[c] = (importance[c] as number) + (loss.kind === "projection" ? s * s : Math.abs(s));
-      });
-    } else skippedBatches++;
-    input.onProgress?.({ done: batches + skippedBatches, total: 0 });
+function addScores(scores: Float64Array, graph: ScoreGraph, outputs: Outputs, samples: number, repeats: number): void {
+  const { perSample } = graph.objective;
+  const lines = perSample ? samples : 1;
+  const count = scores.length;
+  const sums = new Float64Array(lines * count);
+  for (const { site, output, rows } of graph.sums) {
+    const data = floatsOf(outputs[output] as Outputs[string]);
+    const width = site.channels.length;
+    for (let row = 0; row < rows; row++) {
+      // A network may fold other axes into the first: rows of one sample then follow each other.
+      const line = rows % lines === 0 ? Math.floor((row * lines) / rows) : 0;
+      for (let i = 0; i < width; i++) {
+        const c = site.channels[i] as number;
+        if (c >= 0) sums[line * count + c] = (sums[line * count + c] as number) + (data[row * width + i] as number);
+      }
+    }
   }
-  if (batches === 0)
+  for (let line = 0; line < lines; line++)
+    for (let c = 0; c < count; c++) {
+      const s = sums[line * count + c] as number;
+      const score = perSample ? (s * s) / (lines * repeats) : Math.abs(s);
+      scores[c] = (scores[c] as number) + score;
+    }
+}
+
+interface DataInput {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
+
+/** The one input that data go into. */
+function dataInput(analyzed: AnalyzedGraph): DataInput {
+  const inputs = [...analyzed.inputDims].map(([name, dims]) => ({ name, dims }));
+  const [input] = inputs;
+  if (!input || inputs.length > 1 || analyzed.types.get(input.name)?.dtype !== "float32")
     throw new HalpError(
-      "HALP_SALIENCY_NAN",
-      skippedBatches > 0
-        ? `All ${skippedBatches} batches gave NaN or infinite scores: check the normalisation of the data (--mean, --std).`
-        : "There was no whole batch to score with: give more data (--limit) or a smaller --batch.",
-      { exitCode: skippedBatches > 0 ? 1 : 2 },
+      "HALP_SALIENCY_DATA",
+      `Scores by gradient need a network with one float32 input; this one has ${inputs.map((i) => `"${i.name}"`).join(", ") || "none"}. Use a criterion of the weights alone: l1, l2 or bn-scale.`,
     );
-  return { importance: importance.map((s) => s / batches), loss: loss.kind, batches, skippedBatches };
+  return input;
 }
 
-function feedsOf(analyzed: AnalyzedGraph, batch: Batch): Feeds {
-  const [input, ...others] = [...analyzed.inputDims];
-  if (!input || others.length > 0)
-    throw new HalpError(
-      "HALP_SALIENCY_INPUTS",
-      `Saliency feeds one input, and the model has ${analyzed.inputDims.size}: ${[...analyzed.inputDims.keys()].join(", ")}. Use a criterion that needs no data (--criterion l1).`,
-    );
-  const [name, dims] = input;
-  if (dims.join() !== batch.dims.join())
-    throw new HalpError(
-      "HALP_DATA_SHAPE",
-      `A batch has the shape ${batch.dims.join("x")}; input "${name}" wants ${dims.join("x")}.`,
-    );
-  return { [name]: floatTensor(batch.images, batch.dims) };
+/** Batches of just the size that was analysed. */
+async function* cutToSize(batches: AsyncIterable<Batch>, input: DataInput): AsyncGenerator<Batch> {
+  const [size = 1, ...sample] = input.dims;
+  const each = sizeOf(sample);
+  for await (const batch of batches) {
+    const [n = 0, ...given] = batch.dims;
+    if (given.length !== sample.length || given.some((d, i) => d !== sample[i]))
+      throw new HalpError(
+        "HALP_DATA_SHAPE",
+        `Input "${input.name}" takes samples of [${sample.join(", ")}]; the data have [${given.join(", ")}]. Prepare the data, or give the input's dims.`,
+        { name: input.name },
+      );
+    for (let at = 0; at + size <= n; at += size)
+      yield {
+        images: batch.images.subarray(at * each, (at + size) * each),
+        dims: input.dims,
+        ...(batch.labels ? { labels: batch.labels.subarray(at, at + size) } : {}),
+      };
+  }
 }
 
-/** Only what the session asks for: the input drops out where no score depends on it. */
-function feedsFor(session: Session, feeds: Feeds): Feeds {
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)));
-}
+async function* noBatches(): AsyncGenerator<Batch> {}
 
-function lossGradients(loss: Loss, forward: Session, feeds: Feeds, batch: Batch, random: Random): Float32Array[] {
-  const outputs = forward.run(feeds);
-  const read = (name: string) => {
-    const tensor = outputs[name];
-    if (!tensor) throw new HalpError("HALP_RUNTIME_RUN", `The network gave no output "${name}".`, { exitCode: 1 });
-    return floatsOf(tensor);
-  };
-  if (loss.kind === "projection") return loss.values.map((name) => projectionGradient(read(name), random));
-  const p = probabilities(read(loss.output), loss.classes, loss.outputKind);
-  return [crossEntropyGradient(p, batch.labels ?? drawLabels(p, loss.classes, random), loss.classes)];
-}
-
-function seedFeeds(analyzed: AnalyzedGraph, loss: Loss, graph: ScoreGraph, seeds: readonly Float32Array[]): Feeds {
-  return Object.fromEntries(
-    seeds.map((data, i) => [
-      graph.seeds[i] ?? "",
-      floatTensor(data, analyzed.types.get(loss.values[i] ?? "")?.dims ?? [data.length]),
-    ]),
+function noData(input: DataInput): HalpError {
+  return new HalpError(
+    "HALP_SALIENCY_DATA",
+    `Scores by gradient need at least one whole batch of ${input.dims[0] ?? 1} samples; the data held fewer. Give more data or a smaller batch.`,
   );
-}
-
-/** Signed sum over each channel's layers and positions. */
-function batchScores(analyzed: AnalyzedGraph, coupling: Coupling, graph: ScoreGraph, outputs: Outputs): Float64Array {
-  const scores = new Float64Array(coupling.channelCount);
-  for (const { site, weighted, plain } of graph.sums) {
-    const rows = outputs[weighted] && floatsOf(outputs[weighted]);
-    const gradients = plain === undefined ? undefined : outputs[plain] && floatsOf(outputs[plain]);
-    const biases = site.bias === undefined ? undefined : analyzed.constants.get(site.bias);
-    const bias = gradients && biases ? float32Of(biases) : undefined;
-    const count = site.channels.length;
-    rows?.forEach((s, i) => {
-      const position = i % count;
-      const channel = site.channels[position] as number;
-      if (channel < 0) return;
-      const own = bias && gradients ? s - (bias[position] as number) * (gradients[i] as number) : s;
-      scores[channel] = (scores[channel] as number) + own;
-    });
-  }
-  return scores;
 }

@@ -77,7 +77,7 @@ const domains: Readonly<Record<string, (v: number, input: number) => number>> = 
   Pow: positive,
   Div: (v, input) => (input === 1 ? positive(v) : v),
   GroupNormalization: (v, input) => (input === 0 ? 10 * v : v),
-  InstanceNormalization: (v, input) => (input === 0 ? 10 * v : v),
+  InstanceNormalization: (v, input) => (input === 0 ? 3 * v : v),
   LayerNormalization: (v, input) => (input === 0 ? 10 * v : v),
   BatchNormalization: (v, input) => (input === 4 ? positive(v) : v),
 };
@@ -148,8 +148,9 @@ function caseOf(opType: string, random: RandomNode, seed: number): Case | undefi
 function runsAtAll({ model, feeds }: Case): boolean {
   try {
     using session = createSession(model, { optimization: "disabled" });
-    session.run(feeds);
-    return true;
+    const made = session.run(feeds);
+    // At loading the runtime states wrong shapes for some pools (auto_pad with ceil_mode) and then plans memory by them.
+    return session.outputs.every((o) => o.dims.every((d, i) => typeof d !== "number" || d === made[o.name]?.dims[i]));
   } catch (e) {
     if (e instanceof HalpError && /^HALP_RUNTIME_(LOAD|RUN)$/.test(e.code)) return false;
     throw e;

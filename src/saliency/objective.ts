@@ -1,0 +1,147 @@
+/** What is differentiated: the loss of a classifier, or random projections of any network's outputs. */
+import type { Seed } from "../autodiff/index.js";
+import type { Random } from "../data/index.js";
+import { HalpError } from "../errors.js";
+import type { AnalyzedGraph } from "../graph/analysis.js";
+import type { GraphBuilder } from "../graph/builder.js";
+import { sizeOf } from "../graph/tensors.js";
+import { emitter } from "../operators/emit.js";
+import { floatTensor, type RuntimeTensor } from "../runtime/index.js";
+import type { Loss } from "./types.js";
+
+/** The scores of a classifier before its softmax. */
+export interface Classifier {
+  readonly logits: string;
+  readonly batch: number;
+  readonly classes: number;
+}
+
+export interface Objective {
+  readonly loss: Loss;
+  readonly seeds: readonly Seed[];
+  /** Whether samples are scored each for itself and squared; else the batch is scored as one. */
+  readonly perSample: boolean;
+  /** What a run is fed besides the images. @throws HalpError HALP_LABEL_RANGE, HALP_LABELS_MISSING */
+  feeds(random: Random, labels: Int32Array | undefined): Record<string, RuntimeTensor>;
+}
+
+/** Operators between a softmax and the network's output that leave its numbers as they are. */
+const relabelling = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
+
+/**
+ * The classifier that a network is: one float output with one score per sample and class. A softmax at its end is looked
+ * behind: the loss is a function of what goes into it.
+ */
+export function classifierOf(analyzed: AnalyzedGraph): Classifier | undefined {
+  const floats = analyzed.graph.outputs.filter((o) => analyzed.types.get(o.name)?.dtype === "float32");
+  if (floats.length !== 1 || analyzed.graph.outputs.length !== 1) return undefined;
+  let logits = floats[0]?.name ?? "";
+  const scores = (name: string) => {
+    const [batch = 0, classes = 0, ...rest] = analyzed.types.get(name)?.dims ?? [];
+    return classes > 1 && sizeOf(rest) === 1 ? { batch, classes } : undefined;
+  };
+  const shape = scores(logits);
+  if (!shape) return undefined;
+  for (let value = logits; ; ) {
+    const node = analyzed.producerOf.get(value);
+    if (!node) break;
+    const [input = ""] = node.inputs;
+    if (node.opType === "Softmax" || node.opType === "LogSoftmax") {
+      const before = scores(input);
+      if (before?.batch === shape.batch && before.classes === shape.classes) logits = input;
+      break;
+    }
+    if (!relabelling.has(node.opType)) break;
+    value = input;
+  }
+  return { logits, ...shape };
+}
+
+/** Seed: d/dlogits of the cross-entropy is softmax - target (per sample; over the batch size for the batch's mean). */
+export function classifierObjective(
+  builder: GraphBuilder,
+  analyzed: AnalyzedGraph,
+  classifier: Classifier,
+  loss: "cross-entropy" | "own-labels",
+): Objective {
+  const { logits, batch, classes } = classifier;
+  const e = emitter({ builder, opset: analyzed.opset });
+  const dims = [batch, classes];
+  const z = e.reshape(logits, dims);
+  const exp = e.op("Exp", [e.sub(z, e.reduce("ReduceMax", z, [1], true))]);
+  const softmax = e.div(exp, e.reduceSum(exp, [1]));
+  const input = builder.input(builder.freshName(loss === "own-labels" ? "gumbel noise" : "target"), dims);
+  let gradient: string;
+  if (loss === "own-labels") {
+    // argmax(z + Gumbel noise) is distributed as softmax(z) (Gumbel 1954): labels are drawn within the same run.
+    const noisy = e.add(z, input);
+    gradient = e.sub(softmax, e.atLeast(noisy, e.reduce("ReduceMax", noisy, [1], true)));
+  } else gradient = e.mul(e.sub(softmax, input), e.scalar(1 / batch));
+  const seed = e.reshape(gradient, analyzed.types.get(logits)?.dims ?? dims);
+  return {
+    loss,
+    seeds: [{ value: logits, gradient: seed }],
+    perSample: loss === "own-labels",
+    feeds: (random, labels) => {
+      const data = new Float32Array(batch * classes);
+      if (loss === "own-labels")
+        for (let i = 0; i < data.length; i++) data[i] = -Math.log(-Math.log(inside(random.uniform())));
+      else fillTargets(data, labels, batch, classes);
+      return { [input]: floatTensor(data, dims) };
+    },
+  };
+}
+
+/** Into the open interval (0, 1): Gumbel noise is infinite at its ends. */
+const inside = (u: number) => 1e-12 + u * (1 - 2e-12);
+
+function fillTargets(data: Float32Array, labels: Int32Array | undefined, batch: number, classes: number): void {
+  if (labels?.length !== batch)
+    throw new HalpError(
+      "HALP_LABELS_MISSING",
+      `The loss is cross-entropy, which needs a label for each of the ${batch} samples; came ${labels?.length ?? "none"}. Give labels, or leave the loss to halp.`,
+    );
+  labels.forEach((label, n) => {
+    if (label < 0 || label >= classes)
+      throw new HalpError(
+        "HALP_LABEL_RANGE",
+        `Expected labels from 0 to ${classes - 1}, as many as the network has classes; came ${label}.`,
+      );
+    data[n * classes + label] = 1;
+  });
+}
+
+/** Seed: random signs on every float output, divided by the root mean square (over samples) of that output's norm. */
+export function projectionObjective(builder: GraphBuilder, analyzed: AnalyzedGraph): Objective {
+  const e = emitter({ builder, opset: analyzed.opset });
+  const outputs = analyzed.graph.outputs.flatMap(({ name }) => {
+    const type = analyzed.types.get(name);
+    return type?.dtype === "float32" && sizeOf(type.dims) > 0 ? [{ name, dims: type.dims }] : [];
+  });
+  if (outputs.length === 0)
+    throw new HalpError(
+      "HALP_NO_OUTPUT_TO_SCORE",
+      "The network has no float32 output of known shape to take importance from. Use a criterion of the weights alone: l1, l2 or bn-scale.",
+    );
+  const seeds: Seed[] = [];
+  const inputs = outputs.map(({ name, dims }) => {
+    const input = builder.input(builder.freshName(`signs of ${name}`), dims);
+    const axes = dims.map((_, i) => i);
+    const squares = axes.length === 0 ? e.square(name) : e.reduceSum(e.square(name), axes);
+    const norm = e.op("Sqrt", [e.add(e.mul(squares, e.scalar(1 / (dims[0] ?? 1))), e.scalar(1e-20))]);
+    seeds.push({ value: name, gradient: e.div(input, norm) });
+    return { input, dims };
+  });
+  return {
+    loss: "projection",
+    seeds,
+    perSample: true,
+    feeds: (random) =>
+      Object.fromEntries(
+        inputs.map(({ input, dims }) => {
+          const data = Float32Array.from({ length: sizeOf(dims) }, () => (random.uint32() & 1 ? 1 : -1));
+          return [input, floatTensor(data, dims)];
+        }),
+      ),
+  };
+}
