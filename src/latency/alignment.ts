@@ -30,7 +30,9 @@ const to = 96;
 const size = 28;
 /** What still counts as the same latency. */
 const tolerance = 0.06;
-const candidates = [32, 16, 8, 4, 2];
+/** Part of a proportional saving that still counts as none. */
+const flat = 0.25;
+const candidates = [32, 16, 8, 4];
 
 /** Measures what the table lacks for it, about a second of work. @throws HalpError as measureMissing */
 export async function probeAlignment(table: OwnTable, options: MeasureMissingOptions = {}): Promise<Alignment> {
@@ -55,18 +57,19 @@ export function alignmentOf(
   return { outputs, inputs, grid: leastCommonMultiple(outputs, inputs), widths, outputNs, inputNs };
 }
 
-/** Flat up to each multiple of m: nine in ten widths cost what the next multiple costs. */
+/** Flat up to each multiple of m: of what a proportional latency would save below the multiples, hardly any is saved. */
 function isStaircase(widths: readonly number[], ns: readonly number[], m: number): boolean {
   const at = new Map(widths.map((w, i) => [w, ns[i] ?? Number.NaN]));
-  let same = 0;
-  let count = 0;
+  let saved = 0;
+  let proportional = 0;
   for (const [w, t] of at) {
-    const top = at.get(Math.ceil(w / m) * m);
-    if (w % m === 0 || top === undefined) continue;
-    count++;
-    if (t > (1 - tolerance) * top) same++;
+    const multiple = Math.ceil(w / m) * m;
+    const top = at.get(multiple);
+    if (w === multiple || top === undefined) continue;
+    saved += Math.max(0, top - t);
+    proportional += top * (1 - w / multiple);
   }
-  return count > 0 && same >= 0.9 * count;
+  return proportional > 0 && saved < flat * proportional;
 }
 
 /** No multiple of m is dearer than a greater multiple of m (but for the tolerance), in nine cases of ten. */

@@ -24,6 +24,8 @@ export interface MeasureMissingOptions {
   readonly onWarning?: (message: string) => void;
   /** Milliseconds of runs per bank, twice. Default 150. */
   readonly bankMs?: number;
+  /** Layers in a bank at most. Default 48. */
+  readonly bankLayers?: number;
 }
 
 /** A table that can be filled on this machine. */
@@ -33,7 +35,7 @@ export interface OwnTable extends LatencyTable {
   readonly journal?: string;
 }
 
-const bankLayers = 48;
+const defaultBankLayers = 48;
 const bankBytes = 192 * 2 ** 20;
 /** Entries whose interquartile range, or whose two measurements, differ by more than this part are measured once more. */
 const wideSpread = 0.12;
@@ -113,7 +115,7 @@ export async function measureMissing(
   const total = 2 * wanted.size;
   const uncertain = new Map<string, LayerConfig>();
   const pass = async (list: readonly (readonly [string, LayerConfig])[], isCheck: boolean): Promise<void> => {
-    for (const bank of banksOf(list)) {
+    for (const bank of banksOf(list, options.bankLayers)) {
       const entries = await measureBank(child, table.device, bank, (options.bankMs ?? 150) * 1e6);
       const kept = entries.map(([key, entry]): [string, TableEntry] => {
         const before = table.entries.get(key);
@@ -159,7 +161,10 @@ function isWide(e: TableEntry): boolean {
 }
 
 /** Layers in banks of one opset version, of bounded number and size. */
-export function banksOf<T extends readonly [string, LayerConfig]>(list: readonly T[]): T[][] {
+export function banksOf<T extends readonly [string, LayerConfig]>(
+  list: readonly T[],
+  bankLayers = defaultBankLayers,
+): T[][] {
   const byOpset = new Map<number, T[]>();
   for (const item of list) {
     const { opset } = item[1];
