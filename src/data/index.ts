@@ -1,4 +1,5 @@
 export type { Batch, BatchOptions, Dataset, DatasetKind, DatasetSpec, Normalization } from "./dataset.js";
 export { openDataset } from "./open-dataset.js";
 export { createRandom, fillGaussian, fillUniform, permutation, type Random, shuffle } from "./random.js";
+export { sceneDataset } from "./scenes.js";
 export { syntheticDataset } from "./synthetic.js";

@@ -1,6 +1,6 @@
 /** Data of a run: what importance is taken from, and what the networks are judged on. */
 import type { Coupling } from "../coupling/index.js";
-import { type Batch, type Dataset, openDataset, syntheticDataset } from "../data/index.js";
+import { type Batch, type Dataset, openDataset, sceneDataset, syntheticDataset } from "../data/index.js";
 import { compareOutputs, datasetFeeds, evaluate } from "../evaluation/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
@@ -16,8 +16,8 @@ export interface PruneData {
   readonly batchSize: number;
 }
 
-/** Samples that importance is taken from, where the user gives no number: of data, and of noise. */
-const samples = { given: 1000, noise: 32 };
+/** Samples that importance is taken from, where the user gives no number: of data, and of what is drawn. */
+const samples = { given: 1000, drawn: 32 };
 /** Samples that outputs are compared on. */
 const compared = 16;
 
@@ -31,7 +31,7 @@ export async function openPruneData(
   const seed = options.seed ?? 0;
   const given = options.data;
   const open = (split: "train" | "test") => {
-    if (!given) return Promise.resolve(syntheticDataset(sampleDims, split === "train" ? seed : seed + 1));
+    if (!given) return Promise.resolve(drawnData(sampleDims, split === "train" ? seed : seed + 1));
     const [height, width] = sampleDims.slice(1);
     const outputDims = analyzed.types.get(analyzed.graph.outputs[0]?.name ?? "")?.dims ?? [];
     return openDataset({
@@ -52,7 +52,7 @@ export async function openPruneData(
   };
   const train = await open("train");
   const judge = await open("test");
-  const limit = Math.max(batchSize, given ? (given.limit ?? samples.given) : samples.noise);
+  const limit = Math.max(batchSize, given ? (given.limit ?? samples.given) : samples.drawn);
   return {
     original: { analyzed, coupling },
     batches: (step) =>
@@ -66,6 +66,13 @@ export async function openPruneData(
     judge,
     batchSize,
   };
+}
+
+/** Scenes where the network reads images as they usually lie ([1 or 3 channels, height, width]), else noise. */
+function drawnData(sampleDims: readonly number[], seed: number): Dataset {
+  const [channels = 0, height = 0, width = 0] = sampleDims;
+  const images = sampleDims.length === 3 && (channels === 1 || channels === 3) && height >= 8 && width >= 8;
+  return images ? sceneDataset([channels, height, width], seed) : syntheticDataset(sampleDims, seed);
 }
 
 /** Relative root mean square error of the pruned network's outputs against the original's; the largest over the outputs. */
