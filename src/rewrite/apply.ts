@@ -50,7 +50,7 @@ export function applyPlan(
   const products = [...vanishing.gates.keys()].map((node) => node.outputs[0] ?? "");
   const graph = withoutDead(foldGates(cut, products));
   const model = recordPruning({ ...analyzed.model, graph }, coupling, plan);
-  const after = analyzeGraph(model, findOperator, { inputDims: analyzed.inputDims });
+  const after = analyzeAgain(model, analyzed, findOperator);
   checkDims(analyzed, after, kept);
   const standing = new Set(graph.nodes.flatMap((n) => n.outputs));
   return {
@@ -150,6 +150,24 @@ function cutInfo(info: ValueInfo, kept: Kept): ValueInfo {
     ...info,
     dims: info.dims.map((d, axis) => (typeof d === "number" ? (kept.positions(info.name, axis)?.length ?? d) : d)),
   };
+}
+
+function analyzeAgain(model: Model, before: AnalyzedGraph, findOperator: FindOperator): AnalyzedGraph {
+  try {
+    return analyzeGraph(model, findOperator, { inputDims: before.inputDims });
+  } catch (cause) {
+    if (!(cause instanceof HalpError)) throw cause;
+    throw new HalpError(
+      "HALP_REWRITE_SHAPE",
+      `After the cut the shapes no longer fit together. ${cause.message} This is a fault of halp: freeze the group of this tensor to go on, and please report it.`,
+      {
+        cause,
+        exitCode: 1,
+        ...(cause.node === undefined ? {} : { node: cause.node }),
+        ...(cause.opType === undefined ? {} : { opType: cause.opType }),
+      },
+    );
+  }
 }
 
 /** Every value that both graphs have must have exactly the dims that the plan leaves it. */

@@ -141,3 +141,36 @@ t.test("of the groups that may vanish together, any may", async (t) => {
     }
   }
 });
+
+t.test("an operator that is not sliced as it should be is named", async (t) => {
+  for (const [name, opType, code = "HALP_REWRITE_SHAPE"] of [
+    ["Flatten of HxWxC", "Reshape"],
+    ["Split, Slice and Gather of channels", "Split"],
+    ["Split, Slice and Gather of channels", "Gather", "HALP_MASKED_MISMATCH"],
+    ["shortcut by Slice and Pad", "Pad"],
+    ["depthwise separable", "Conv"],
+    ["pyramid", "Resize"],
+  ] as const) {
+    const network = zoo.find((n) => n.name === name);
+    if (!network) throw new Error(name);
+    const analyzed = analyzeGraph(network.model, findOperator, { inputDims: new Map(Object.entries(network.inputs)) });
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const careless = (type: string, domain: string) => {
+      const spec = findOperator(type, domain);
+      if (type !== opType || !spec) return spec;
+      const { slice: _, ...rest } = spec;
+      return rest;
+    };
+    const kept = coupling.groups.map((g) =>
+      Int32Array.from({ length: g.frozen === undefined ? Math.ceil(g.size / 2) : g.size }, (_, i) => i),
+    );
+    t.throws(
+      () => {
+        const rewritten = applyPlan(analyzed, coupling, { kept }, careless);
+        verifyRewrite(analyzed, coupling, { kept }, rewritten);
+      },
+      { code },
+      `${opType} in ${name}`,
+    );
+  }
+});

@@ -69,6 +69,8 @@ const slice: SliceRule = (c) => {
     ends.set(entry, kept.length);
   });
   if (starts.size === 0) return c.node;
+  const takesAll = axes.every((axis, entry) => starts.get(entry) === 0 && ends.get(entry) === c.kept(x, axis)?.length);
+  if (gathers.length === 0 && takesAll) return identity(x, c.node);
   const nodes: Node[] = [];
   const sliced = gathers.length === 0 ? y : c.freshName(`${y}_sliced`);
   const steps = c.node.inputs[4];
@@ -131,21 +133,17 @@ const gather: SliceRule = (c) => {
   for (const [i, old] of standing.entries()) place.set(old, i);
   const all = integersOf(known).map((i) => (i < 0 ? i + extent : i));
   const stays = [...(c.kept(y, axis) ?? all.keys())].map((k) => all[k] ?? 0);
-  return gatherNode(
-    c,
-    x,
-    y,
-    axis,
-    stays.map((old) => {
-      const at = place.get(old);
-      if (at === undefined)
-        throw new HalpError("HALP_REWRITE_SHAPE", `Gather "${y}" reads channel ${old} of "${x}", which is gone.`, {
-          name: y,
-          exitCode: 1,
-        });
-      return at;
-    }),
-  );
+  const positions = stays.map((old) => {
+    const at = place.get(old);
+    if (at === undefined)
+      throw new HalpError("HALP_REWRITE_SHAPE", `Gather "${y}" reads channel ${old} of "${x}", which is gone.`, {
+        name: y,
+        exitCode: 1,
+      });
+    return at;
+  });
+  const takesAll = positions.length === standing.length && positions.every((at, i) => at === i);
+  return takesAll ? identity(x, c.node) : gatherNode(c, x, y, axis, positions);
 };
 
 /** Amounts are those of the padded channels that stay; where none is left there is nothing to pad. */
