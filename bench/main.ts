@@ -1,6 +1,8 @@
 /** `npm run bench -- NAME ...`: one bench by name. */
 const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise<void>>>> = {
   criteria: async () => (await import("./criteria.js")).benchCriteria,
+  prediction: async () => (await import("./prediction.js")).benchPrediction,
+  solver: async () => (await import("./solver.js")).benchSolver,
 };
 
 const [name = "", ...args] = process.argv.slice(2);
