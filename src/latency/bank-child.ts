@@ -1,6 +1,5 @@
 /** The process in which layers are timed. */
-import { encodeModel } from "../onnx/index.js";
-import { profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
+import { modelBytes, profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
 import { attributeKernels, type RawLayer } from "./attribute.js";
 import { buildBank } from "./bank.js";
 import type { LayerConfig } from "./config.js";
@@ -35,7 +34,7 @@ serveParent({
   measure: (task: BankTask): BankReply => {
     const configs = [...task.configs, { ...referenceLayer, opset: task.configs.find((c) => c.opset > 0)?.opset ?? 13 }];
     const bank = buildBank(configs);
-    const profile = profileModel(encodeModel(bank.model), bank.feeds, {
+    const profile = profileModel(modelBytes(bank.model), bank.feeds, {
       threads: task.threads,
       runs: (once) => Math.round(Math.min(task.maxRuns, Math.max(task.minRuns, task.targetNs / once))),
     });

@@ -2,8 +2,7 @@
 import { attr } from "../graph/attributes.js";
 import { GraphBuilder } from "../graph/builder.js";
 import { sizeOf } from "../graph/tensors.js";
-import { encodeModel } from "../onnx/index.js";
-import { createSession, lowerMean, optimizedModel, profileModel, randomTensor } from "../runtime/index.js";
+import { createSession, lowerMean, modelBytes, optimizedModel, profileModel, randomTensor } from "../runtime/index.js";
 import { type LayerConfig, layoutDomain } from "./config.js";
 import type { RuntimeTraits } from "./traits.js";
 
@@ -62,8 +61,8 @@ export function probeTraits(): RuntimeTraits {
 
 /** A chain of cheap nodes of several kinds, run with and without the profiler, in two lengths: slope and intercept. */
 export function calibrate(threads: number): Calibration {
-  const runs = 200;
-  const lengths = [10, 50].map((length) => {
+  const runs = 100;
+  const lengths = [6, 26].map((length) => {
     const model = chain(length);
     const feeds = { x: randomTensor("float32", [1, 16, 4, 4], 1) };
     const wall: number[] = [];
@@ -103,5 +102,5 @@ function chain(length: number): Uint8Array {
     y = g.node("Mul", [g.node("Add", [y, x]), g.float32(0.01)]);
   }
   g.output(g.node("ReduceMax", [y], { keepdims: attr.int(0) }));
-  return encodeModel(g.model({ opset: 13 }));
+  return modelBytes(g.model({ opset: 13 }));
 }
