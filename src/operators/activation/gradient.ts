@@ -79,10 +79,11 @@ const clip: GradientRule = (c) => {
     return c.node.attributes.has(name) ? e.scalar(floatAttr(c.node, name, 0)) : undefined;
   };
   const [min, max] = [bound(low, "min"), bound(high, "max")];
-  let dx = dy;
-  if (min !== undefined) dx = e.mul(dx, e.positive(e.sub(x, min)));
-  if (max !== undefined) dx = e.mul(dx, e.positive(e.sub(max, x)));
-  return [dx];
+  const above = min === undefined ? undefined : e.sub(x, min);
+  const beneath = max === undefined ? undefined : e.sub(max, x);
+  // Between two bounds the product of both distances is positive, outside it is not: one mask instead of two.
+  const inside = above !== undefined && beneath !== undefined ? e.mul(above, beneath) : (above ?? beneath);
+  return [inside === undefined ? dy : e.mul(dy, e.positive(inside))];
 };
 
 const pRelu: GradientRule = (c) => {

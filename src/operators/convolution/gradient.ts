@@ -128,6 +128,28 @@ function weightGradient(
   const padded = e.pad(large.value, [0, 0, ...window.before], [0, 0, ...after]);
   const paddedDims = [batch, groups * large.channels, ...reach];
   const axes = space.map((i) => i + 2);
+  const whole = reach.every((r, i) => r === layer.small[i]);
+  const unit = window.strides.every((stride) => stride === 1);
+  const views = new Map<string, string>();
+  /** What a tap saw, [batch, channels, positions]. */
+  const seenBy = (offset: readonly number[]): string => {
+    if (whole) return padded;
+    if (!unit) return e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
+    // Stride 1: cut all but the first spatial axis once for each place along them; along the first, what a tap saw is
+    // then one run of elements.
+    const [row = 0, ...rest] = offset;
+    const [, ...extents] = layer.small;
+    const key = rest.join();
+    let view = views.get(key);
+    if (view === undefined) {
+      const ends = rest.map((at, i) => at + (extents[i] as number));
+      view = rest.length === 0 ? padded : e.slice(padded, axes.slice(1), rest, ends);
+      view = e.reshape(view, [batch, groups * large.channels, (reach[0] as number) * sizeOf(extents)]);
+      views.set(key, view);
+    }
+    const start = row * sizeOf(extents);
+    return e.slice(view, [2], [start], [start + positions]);
+  };
   const taps: string[] = [];
   for (let t = 0; t < sizeOf(window.kernel); t++) {
     const offset: number[] = new Array(rank);
@@ -135,9 +157,7 @@ function weightGradient(
       offset[i] = (at % (window.kernel[i] as number)) * (window.dilations[i] as number);
       at = Math.floor(at / (window.kernel[i] as number));
     }
-    const whole = reach.every((r, i) => r === layer.small[i]);
-    const seen = whole ? padded : e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
-    const l = e.reshape(seen, [batch, groups, large.channels, positions]);
+    const l = e.reshape(seenBy(offset), [batch, groups, large.channels, positions]);
     const product = e.reduceSum(e.matMul(s, l, { transB: true }), [0], false);
     taps.push(e.reshape(product, [groups * small.channels, large.channels, 1]));
   }
