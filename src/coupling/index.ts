@@ -11,6 +11,8 @@ export type { Coupling, CouplingGroup, Plan } from "./types.js";
 export interface CouplingOptions {
   /** Names of nodes, initialisers or values that stay whole; `*` matches any run of characters. */
   readonly freeze?: readonly string[];
+  /** A name that matches nothing is passed over: what it named went with an earlier pruning. */
+  readonly mayMiss?: boolean;
 }
 
 /**
@@ -23,11 +25,11 @@ export function analyzeCoupling(
   options: CouplingOptions = {},
 ): Coupling {
   const labelled = labelGraph(analyzed, findOperator);
-  for (const pattern of options.freeze ?? []) freezeNamed(analyzed, labelled, pattern);
+  for (const pattern of options.freeze ?? []) freezeNamed(analyzed, labelled, pattern, options.mayMiss ?? false);
   return formGroups(analyzed, labelled);
 }
 
-function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: string): void {
+function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: string, mayMiss: boolean): void {
   const matches = matcher(pattern);
   const reason = `asked for by --freeze ${pattern}`;
   let found = false;
@@ -44,7 +46,7 @@ function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: strin
       found = true;
       labelled.axes.get(tensor.name)?.forEach(freeze);
     }
-  if (!found)
+  if (!found && !mayMiss)
     throw new HalpError(
       "HALP_FREEZE_NAME",
       `--freeze ${pattern} matches no node, value or initialiser of the model. \`halp inspect MODEL\` lists the names.`,

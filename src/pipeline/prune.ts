@@ -6,37 +6,28 @@ import { analyzeGraph } from "../graph/infer.js";
 import { countParameters } from "../graph/parameters.js";
 import { readModel, validateModel, writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
-import { groupOptions, rankVariables } from "../problem/index.js";
-import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
+import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
-import { collectSaliency } from "../saliency/index.js";
-import { judgeAccuracy, judgeOutputs, openPruneData, type PruneData } from "./data.js";
+import { judgeAccuracy, judgeOutputs, openPruneData } from "./data.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
-import { type Oracle, openOracle } from "./oracle.js";
-import { originalChannels, planForOriginal } from "./origin.js";
+import { openOracle } from "./oracle.js";
 import { budgetSchedule } from "./schedule.js";
-import { type Candidate, openSearch } from "./search.js";
+import type { Candidate } from "./search.js";
+import { type Found, prepareStep, type Stage, type StepSearch, stageOf } from "./steps.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
-import { vanishingGroups } from "./vanishing-groups.js";
-
-/** The network as some plan left it. */
-interface Stage {
-  readonly analyzed: AnalyzedGraph;
-  readonly coupling: Coupling;
-  /** Channels of this coupling as channels of the original. */
-  readonly origin: Int32Array;
-}
 
 /** A network that was measured against the dense one. */
 interface Measured {
-  readonly candidate: Candidate<RewriteResult>;
+  readonly found: Found;
   readonly ratio: number;
   readonly spread: number;
   readonly denseNs: number;
   readonly prunedNs: number;
 }
 
-const defaults = { steps: 1, rounds: 3, tolerance: 0.03, batch: 1, threads: 1, seed: 0, samples: 1000 };
+const defaults = { steps: 1, rounds: 3, tolerance: 0.03, threads: 1, seed: 0 };
+/** Steps that the last target is searched from. */
+const lookBack = 3;
 /** Below this share of the budget more was removed than asked for, and another round is worth its time. */
 const slack = 0.96;
 
@@ -74,47 +65,47 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const ratio = await budgetRatio(options, analyzed);
   const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
 
-  let stage: Stage = { analyzed, coupling, origin: Int32Array.from({ length: coupling.channelCount }, (_, i) => i) };
-  let importanceKept = 1;
+  let stage: Stage = {
+    analyzed,
+    coupling,
+    kept: 1,
+    origin: Int32Array.from({ length: coupling.channelCount }, (_, i) => i),
+  };
+  const searches: StepSearch[] = [];
   for (let step = 0; step < steps - 1; step++) {
     options.onProgress?.({ phase: "steps", done: step, total: steps });
     const search = await prepareStep(stage, data, oracle, options, step);
+    searches.push(search);
     const found = await search(targets[step] as number);
-    importanceKept *= found.kept;
     await writeJson(
       options.runFolder,
       `step-${step + 1}.json`,
       stepRecord(coupling, found.candidate, targets[step] as number),
     );
-    stage = stageOf(found.candidate.model, coupling, options.freeze ?? []);
+    stage = stageOf(found, coupling, options.freeze ?? []);
   }
 
   options.onProgress?.({ phase: "steps", done: steps - 1, total: steps });
-  const search = await prepareStep(stage, data, oracle, options, steps - 1);
+  searches.push(await prepareStep(stage, data, oracle, options, steps - 1));
   let target = targets[steps - 1] as number;
   let best: Measured | undefined;
-  let bestKept = 0;
   let rounds = 0;
   const most = ratio * (1 + (options.tolerance ?? defaults.tolerance));
   while (rounds < Math.max(1, options.rounds ?? defaults.rounds)) {
     rounds++;
-    const found = await search(target);
-    const measured = await measure(analyzed, found.candidate, options);
+    const measured = await measure(analyzed, await bestOf(searches.slice(-lookBack), target), options);
     const met = measured.ratio <= most;
-    const better = !best || (met ? best.ratio > most || found.kept > bestKept : measured.ratio < best.ratio);
-    if (better) {
-      best = measured;
-      bestKept = found.kept;
-    }
+    const better =
+      !best || (met ? best.ratio > most || measured.found.kept > best.found.kept : measured.ratio < best.ratio);
+    if (better) best = measured;
     if (met && measured.ratio >= slack * ratio) break;
     // What was measured says how far the prediction is off; the next target makes up for it.
     target *= ratio / measured.ratio;
     if (target > densePredictedNs) break;
   }
   if (!best) throw new Error("no round was measured");
-  importanceKept *= bestKept;
 
-  const { candidate } = best;
+  const { candidate, kept: importanceKept } = best.found;
   const { maxError } = verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, { seed });
   await writeModel(candidate.model.model, options.output);
   const outputError = await judgeOutputs(model, candidate.model.model, data, options);
@@ -143,73 +134,28 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   return result;
 }
 
-type StepSearch = (targetNs: number) => Promise<{ candidate: Candidate<RewriteResult>; kept: number }>;
-
-/** Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original. */
-async function prepareStep(
-  stage: Stage,
-  data: PruneData,
-  oracle: Oracle,
-  options: PruneOptions,
-  step: number,
-): Promise<StepSearch> {
-  const { analyzed, coupling } = stage;
-  const { original } = data;
-  const saliency = await collectSaliency({
-    analyzed,
-    coupling,
-    batches: data.batches(step),
-    criterion: options.criterion ?? "taylor",
-    seed: (options.seed ?? defaults.seed) + step,
-    ...(options.signal ? { signal: options.signal } : {}),
-    onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
-  });
-  const mayVanish = vanishingGroups(analyzed, coupling);
-  const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
-  const variables = rankVariables(coupling, saliency.importance, (group) =>
-    groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id)).filter(
-      (k) => k === 0 || k >= narrowest * group.size,
-    ),
-  );
-  const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);
-  const presentNs = await oracle.predictNs(analyzed);
-  const predict = async (plan: Plan) => {
-    const full = planForOriginal(original.coupling, coupling, stage.origin, plan);
-    const model = applyPlan(original.analyzed, original.coupling, full, findOperator);
-    return { model, predictedNs: await oracle.predictNs(model.analyzed) };
-  };
-  const search = await openSearch({
-    analyzed,
-    coupling,
-    variables,
-    oracle,
-    presentNs,
-    predict,
-    ...(options.mode ? { mode: options.mode } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
-  return async (targetNs) => {
-    const found = await search.find(targetNs);
-    const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
-    return { candidate: { ...found, plan }, kept: whole > 0 ? found.importance / whole : 1 };
-  };
+/**
+ * The last steps searched for one target, and the best of what they find: a step takes whole blocks of channels, and one
+ * that took more than its share need not be the last word.
+ */
+async function bestOf(searches: readonly StepSearch[], targetNs: number): Promise<Found> {
+  let best: Found | undefined;
+  let refused: unknown;
+  for (const search of searches)
+    try {
+      const found = await search(targetNs);
+      if (!best || found.kept > best.kept) best = found;
+    } catch (error) {
+      if (!(error instanceof HalpError) || error.exitCode !== 3) throw error;
+      refused = error;
+    }
+  if (!best) throw refused;
+  return best;
 }
 
-function stageOf(rewritten: RewriteResult, original: Coupling, freeze: readonly string[]): Stage {
-  const { analyzed } = rewritten;
-  const standing = new Set(analyzed.graph.nodes.flatMap((n) => [n.name, ...n.outputs]));
-  const names = freeze.filter((f) => f.includes("*") || standing.has(f) || analyzed.constants.has(f));
-  const coupling = analyzeCoupling(analyzed, findOperator, { freeze: names });
-  return { analyzed, coupling, origin: originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis)) };
-}
-
-async function measure(
-  analyzed: AnalyzedGraph,
-  candidate: Candidate<RewriteResult>,
-  options: PruneOptions,
-): Promise<Measured> {
+async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOptions): Promise<Measured> {
   options.onProgress?.({ phase: "measuring", done: 0, total: 1 });
-  const pair = await measurePair(analyzed.model, candidate.model.model, {
+  const pair = await measurePair(analyzed.model, found.candidate.model.model, {
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: options.threads ?? defaults.threads,
     seed: options.seed ?? defaults.seed,
@@ -217,7 +163,7 @@ async function measure(
     onProgress: (done, total) => options.onProgress?.({ phase: "measuring", done, total }),
   });
   return {
-    candidate,
+    found,
     ratio: pair.ratio,
     spread: pair.spread,
     denseNs: pair.dense.median,

@@ -1,0 +1,91 @@
+/** One round of the schedule: channels are scored, and what comes back searches them for any target. */
+import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
+import type { AnalyzedGraph } from "../graph/analysis.js";
+import { findOperator } from "../operators/index.js";
+import { groupOptions, rankVariables } from "../problem/index.js";
+import { applyPlan, type RewriteResult } from "../rewrite/index.js";
+import { collectSaliency } from "../saliency/index.js";
+import type { PruneData } from "./data.js";
+import type { Oracle } from "./oracle.js";
+import { originalChannels, planForOriginal } from "./origin.js";
+import { type Candidate, openSearch } from "./search.js";
+import type { PruneOptions } from "./types.js";
+import { vanishingGroups } from "./vanishing-groups.js";
+
+/** The network as some plan left it. */
+export interface Stage {
+  readonly analyzed: AnalyzedGraph;
+  readonly coupling: Coupling;
+  /** Channels of this coupling as channels of the original. */
+  readonly origin: Int32Array;
+  /** Share of the original's importance that is left. */
+  readonly kept: number;
+}
+
+/** A network that a step found. Its plan is a plan of the original. */
+export interface Found {
+  readonly candidate: Candidate<RewriteResult>;
+  /** Share of the original's importance that is left, as the product over the steps. */
+  readonly kept: number;
+}
+
+export type StepSearch = (targetNs: number) => Promise<Found>;
+
+/** Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original. */
+export async function prepareStep(
+  stage: Stage,
+  data: PruneData,
+  oracle: Oracle,
+  options: PruneOptions,
+  step: number,
+): Promise<StepSearch> {
+  const { analyzed, coupling } = stage;
+  const { original } = data;
+  const saliency = await collectSaliency({
+    analyzed,
+    coupling,
+    batches: data.batches(step),
+    criterion: options.criterion ?? "taylor",
+    seed: (options.seed ?? 0) + step,
+    ...(options.signal ? { signal: options.signal } : {}),
+    onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
+  });
+  const mayVanish = vanishingGroups(analyzed, coupling);
+  const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
+  const variables = rankVariables(coupling, saliency.importance, (group) =>
+    groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id)).filter(
+      (k) => k === 0 || k >= narrowest * group.size,
+    ),
+  );
+  const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);
+  const presentNs = await oracle.predictNs(analyzed);
+  const predict = async (plan: Plan) => {
+    const full = planForOriginal(original.coupling, coupling, stage.origin, plan);
+    const model = applyPlan(original.analyzed, original.coupling, full, findOperator);
+    return { model, predictedNs: await oracle.predictNs(model.analyzed) };
+  };
+  const search = await openSearch({
+    analyzed,
+    coupling,
+    variables,
+    oracle,
+    presentNs,
+    predict,
+    ...(options.mode ? { mode: options.mode } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  return async (targetNs) => {
+    const found = await search.find(targetNs);
+    const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
+    return { candidate: { ...found, plan }, kept: stage.kept * (whole > 0 ? found.importance / whole : 1) };
+  };
+}
+
+/** Where a step begins: at what the last one found. */
+export function stageOf({ candidate, kept }: Found, original: Coupling, freeze: readonly string[]): Stage {
+  const rewritten = candidate.model;
+  const { analyzed } = rewritten;
+  const coupling = analyzeCoupling(analyzed, findOperator, { freeze, mayMiss: true });
+  const origin = originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis));
+  return { analyzed, coupling, origin, kept };
+}
