@@ -34,6 +34,7 @@ export interface OptionValues {
   readonly against?: string;
   readonly repeats?: number;
   readonly frontier?: boolean;
+  readonly hull?: boolean;
   readonly backend?: string;
   readonly verify?: boolean;
   readonly timeLimit?: number;
@@ -123,7 +124,9 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   against: () => new Option("--against <MODEL>", "another model to compare with, in the same run"),
   repeats: () => new Option("--repeats <N>", "timed runs of each model").argParser(integer("--repeats", 3, 1_000_000)),
   frontier: () => new Option("--frontier", "every best (latency, value) pair instead of one solution"),
-  backend: () => new Option("--backend <NAME>", "solver to use"),
+  hull: () => new Option("--hull", "only the corners of the frontier's convex hull"),
+  backend: () =>
+    new Option("--backend <NAME>", "solver to use: wasm (default), js, dense or paper; the last two for comparison"),
   verify: () => new Option("--verify", "check each solution by independent code"),
   timeLimit: () =>
     new Option("--time-limit <TIME>", "stop proving after this time: 500ms, 2s").argParser(parseTime("--time-limit")),

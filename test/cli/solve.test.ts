@@ -44,6 +44,38 @@ t.test("a problem from a file, with several budgets; without --json it is JSON a
   });
 });
 
+t.test("the frontier: every best pair, each the solution at its own latency", async (t) => {
+  const { status, stdout, stderr } = await runHalp(["solve", "-", "--json", "--frontier", "--verify"], text);
+  t.equal(status, 0, stderr);
+  const { format, complete, points } = JSON.parse(stdout);
+  t.strictSame({ format, complete }, { format: "halp.frontier/1", complete: true });
+  for (const point of points) {
+    const solved = await runHalp(["solve", "-", "--json", "--budget", String(point.latency)], text);
+    t.match(JSON.parse(solved.stdout), { status: "optimal", value: point.value, latency: point.latency });
+  }
+  t.strictSame(
+    points.map((p: { latency: number }) => p.latency),
+    [100, 350, 500, 750, 900, 1050, 1200],
+  );
+  t.match(points.at(-1), { value: 3.1, choice: { conv1: 2, conv2: 2 } });
+  const hull = JSON.parse((await runHalp(["solve", "-", "--json", "--hull"], text)).stdout);
+  t.ok(hull.points.length > 1 && hull.points.length <= points.length);
+  const both = await runHalp(["solve", "-", "--frontier", "--budget", "5"], text);
+  t.match(both, { status: 2, stderr: /HALP_OPTION_CONFLICT/ });
+});
+
+t.test("the exact backends agree", async (t) => {
+  for (const backend of ["wasm", "js", "dense"]) {
+    const { status, stdout, stderr } = await runHalp(["solve", "-", "--json", "--backend", backend], text);
+    t.equal(status, 0, stderr);
+    t.match(JSON.parse(stdout), { choice: { conv1: 1, conv2: 2 } }, backend);
+  }
+  // The paper's dynamic program takes the channels in order and may miss the optimum, but not the budget.
+  const paper = await runHalp(["solve", "-", "--json", "--backend", "paper"], text);
+  t.equal(paper.status, 0, paper.stderr);
+  t.ok(JSON.parse(paper.stdout).latency <= 1000);
+});
+
 t.test("a stream of problems, one a line", async (t) => {
   const { status, stdout } = await runHalp(["solve", "-", "--json"], `${text}\n${text}\n`);
   t.equal(status, 0);

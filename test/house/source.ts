@@ -8,6 +8,8 @@ export interface Import {
   readonly specifier: string;
   /** Path of the imported source file, relative to the root, with forward slashes; undefined for packages. */
   readonly file?: string;
+  /** Gone after compiling. */
+  readonly typeOnly: boolean;
 }
 
 /** All TypeScript sources under a folder, relative to the root, with forward slashes. */
@@ -22,19 +24,20 @@ export function sourceFiles(folder: string): string[] {
 export function importsOf(file: string): Import[] {
   const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
   const found: Import[] = [];
-  const add = (node: ts.Node | undefined) => {
+  const add = (node: ts.Node | undefined, typeOnly = false) => {
     if (!node || !ts.isStringLiteralLike(node)) return;
     const specifier = node.text;
-    if (!specifier.startsWith(".")) found.push({ specifier });
+    if (!specifier.startsWith(".")) found.push({ specifier, typeOnly });
     else {
       const target = relative(".", resolve(dirname(file), specifier));
-      found.push({ specifier, file: target.split(sep).join("/").replace(/\.js$/, ".ts") });
+      found.push({ specifier, typeOnly, file: target.split(sep).join("/").replace(/\.js$/, ".ts") });
     }
   };
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly);
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0]);
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
     // new URL("./worker.js", import.meta.url): how workers and child processes are named.
     else if (
       ts.isNewExpression(node) &&
