@@ -131,26 +131,71 @@ function reduceAny(from: i32, to: i32, begin: i32): i32 {
   return end;
 }
 
-@inline
-function slopeBetween(a: i32, b: i32): f64 {
-  return (getF(value, b) - getF(value, a)) / (getF(weight, b) - getF(weight, a));
+/**
+ * Upper convex hull of items begin .. end - 1, appended to `hull` at `start`. Slopes are compared by products: no division
+ * waits for another.
+ */
+function buildHull(begin: i32, end: i32, start: i32): i32 {
+  let n = start;
+  setI(hull, n++, begin);
+  let topWeight = getF(weight, begin);
+  let topValue = getF(value, begin);
+  // the step that leads to the top
+  let stepW: f64 = 0;
+  let stepV: f64 = 0;
+  for (let j = begin + 1; j < end; j++) {
+    const w = getF(weight, j);
+    const v = getF(value, j);
+    let dw = w - topWeight;
+    let dv = v - topValue;
+    while (n - start > 1 && dv * stepW >= stepV * dw) {
+      n--;
+      const t = getI(hull, n - 1);
+      topWeight = getF(weight, t);
+      topValue = getF(value, t);
+      dw = w - topWeight;
+      dv = v - topValue;
+      if (n - start > 1) {
+        const u = getI(hull, n - 2);
+        stepW = topWeight - getF(weight, u);
+        stepV = topValue - getF(value, u);
+      }
+    }
+    setI(hull, n++, j);
+    topWeight = w;
+    topValue = v;
+    stepW = dw;
+    stepV = dv;
+  }
+  return n;
 }
 
 /**
- * Upper convex hull of items begin .. end - 1, appended to `hull` at `start`; their steps' slopes go to stepSlope, from
- * `step`. Slopes are compared as computed, so that along a class they fall strictly and sorting cannot disorder them.
+ * The steps between the hull items first .. last - 1 of class l, appended at `steps`, with their slopes by division. Where
+ * rounding makes a slope not fall, the item between is dropped from the hull: then sorting cannot disorder a class's steps.
+ * Gives the hull's new end.
  */
-function buildHull(begin: i32, end: i32, start: i32, step: i32): i32 {
-  let n = start;
-  setI(hull, n++, begin);
-  for (let j = begin + 1; j < end; j++) {
-    let s = slopeBetween(getI(hull, n - 1), j);
-    while (n - start > 1 && s >= getF(stepSlope, step + n - start - 2)) {
-      n--;
-      s = slopeBetween(getI(hull, n - 1), j);
+function listSteps(l: i32, first: i32, last: i32, steps: i32): i32 {
+  let n = first + 1;
+  for (let h = first + 1; h < last; h++) {
+    const b = getI(hull, h);
+    let dw: f64;
+    let dv: f64;
+    let s: f64;
+    while (true) {
+      const a = getI(hull, n - 1);
+      dw = getF(weight, b) - getF(weight, a);
+      dv = getF(value, b) - getF(value, a);
+      s = dv / dw;
+      if (n - first > 1 && s >= getF(stepSlope, steps + n - first - 2)) n--;
+      else break;
     }
-    setF(stepSlope, step + n - start - 1, s);
-    setI(hull, n++, j);
+    const at = steps + n - first - 1;
+    setF(stepSlope, at, s);
+    setF(stepWeight, at, dw);
+    setF(stepValue, at, dv);
+    setI(stepClass, at, l);
+    setI(hull, n++, b);
   }
   return n;
 }
@@ -180,15 +225,8 @@ export function prepare(valueTotal: f64): bool {
     const begin = items;
     items = j == to ? reduceRising(from, to, begin) : reduceAny(from, to, begin);
     const first = hulls;
-    hulls = buildHull(begin, items, first, steps);
-    for (let h = first + 1; h < hulls; h++) {
-      const a = getI(hull, h - 1);
-      const b = getI(hull, h);
-      setF(stepWeight, steps, getF(weight, b) - getF(weight, a));
-      setF(stepValue, steps, getF(value, b) - getF(value, a));
-      setI(stepClass, steps, l);
-      steps++;
-    }
+    hulls = listSteps(l, first, buildHull(begin, items, first), steps);
+    steps += hulls - first - 1;
     baseWeight += getF(weight, begin);
     baseValue += getF(value, begin);
   }

@@ -13,11 +13,53 @@ export let valueTotal: f64 = 0;
 
 /** Whether every number (NaN aside) is the double nearest to some integer / scale. */
 function onGrid(table: usize, n: i32, scale: f64): bool {
-  for (let i = 0; i < n; i++) {
+  let i = 0;
+  if (ASC_FEATURE_SIMD && scale == 1)
+    for (; i + 2 <= n; i += 2) {
+      const x = v128.load(table + (<usize>i << 3));
+      // neither equal to its whole part nor NaN
+      if (v128.any_true(v128.and(f64x2.ne(f64x2.floor(x), x), f64x2.eq(x, x)))) return false;
+    }
+  for (; i < n; i++) {
     const x = getF(table, i);
     if (floor(x * scale + 0.5) / scale != x && x == x) return false;
   }
   return true;
+}
+
+/** What largest() found besides: whether there is an infinite number, and whether there is a NaN. */
+let sawInfinity: bool = false;
+let sawNaN: bool = false;
+
+/** The largest magnitude of table[from .. to). NaN is passed over. */
+function largest(table: usize, from: i32, to: i32): f64 {
+  let most: f64 = 0;
+  let i = from;
+  let odd: f64 = 0;
+  if (ASC_FEATURE_SIMD) {
+    let m = f64x2.splat(0);
+    let o = m;
+    for (; i + 2 <= to; i += 2) {
+      const x = v128.load(table + (<usize>i << 3));
+      m = f64x2.pmax(m, f64x2.abs(x));
+      o = f64x2.add(o, f64x2.sub(x, x));
+    }
+    most = max(f64x2.extract_lane(m, 0), f64x2.extract_lane(m, 1));
+    odd = f64x2.extract_lane(o, 0) + f64x2.extract_lane(o, 1);
+  }
+  for (; i < to; i++) {
+    const x = getF(table, i);
+    const a = abs(x);
+    if (a > most) most = a;
+    odd += x - x;
+  }
+  // x - x is 0 for every finite number, else NaN
+  if (odd != 0) {
+    if (most == Infinity) sawInfinity = true;
+    else sawNaN = true;
+    for (let j = from; j < to; j++) if (getF(table, j) != getF(table, j)) sawNaN = true;
+  }
+  return most;
 }
 
 function chooseScale(table: usize, n: i32, total: f64): f64 {
@@ -34,7 +76,16 @@ function chooseScale(table: usize, n: i32, total: f64): f64 {
 
 function toGrid(table: usize, n: i32, scale: f64): void {
   if (scale == 1) return;
-  for (let i = 0; i < n; i++) setF(table, i, floor(getF(table, i) * scale + 0.5));
+  let i = 0;
+  if (ASC_FEATURE_SIMD) {
+    const by = f64x2.splat(scale);
+    const half = f64x2.splat(0.5);
+    for (; i + 2 <= n; i += 2) {
+      const at = table + (<usize>i << 3);
+      v128.store(at, f64x2.floor(f64x2.add(f64x2.mul(v128.load(at), by), half)));
+    }
+  }
+  for (; i < n; i++) setF(table, i, floor(getF(table, i) * scale + 0.5));
 }
 
 /**
@@ -47,18 +98,14 @@ export function quantise(): i32 {
   let forbidden = false;
   for (let l = 0; l < classCount; l++) {
     const end = getI(offset, l + 1);
-    let mostValue: f64 = 0;
-    let mostWeight: f64 = 0;
-    for (let j = getI(offset, l); j < end; j++) {
-      const v = abs(getF(inputValue, j));
-      const w = abs(getF(inputWeight, j));
-      if (!(v < Infinity) || w == Infinity) return l;
-      mostValue = max(mostValue, v);
-      if (w > mostWeight) mostWeight = w;
-      if (w != w) forbidden = true;
-    }
-    valueSum += mostValue;
-    weightSum += mostWeight;
+    const begin = getI(offset, l);
+    sawNaN = false;
+    sawInfinity = false;
+    valueSum += largest(inputValue, begin, end);
+    if (sawNaN || sawInfinity) return l;
+    weightSum += largest(inputWeight, begin, end);
+    if (sawInfinity) return l;
+    if (sawNaN) forbidden = true;
   }
   const n = getI(offset, classCount);
   valueScale = chooseScale(inputValue, n, valueSum);

@@ -119,6 +119,30 @@ function finishChoice(upper: f64): void {
   resultBound = upper;
 }
 
+/** The last item of class l that is no heavier than w, or the one before the first. Items get heavier and worth more. */
+@inline
+function lastWithin(l: i32, w: f64): i32 {
+  let low = getI(itemStart, l) - 1;
+  let high = getI(itemStart, l + 1) - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (getF(weight, middle) <= w) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** Offers one replacement for the best known choice. */
+@inline
+function offerSwap(l: i32, j: i32, v: f64, w: f64, beside: bool): void {
+  if (v < bestValue || (v == bestValue && w >= bestWeight)) return;
+  bestValue = v;
+  bestWeight = w;
+  swapClass = l;
+  swapItem = j;
+  swapBeside = beside;
+}
+
 /** The best single replacement, alone or beside the increment at the break: the first known choice. */
 function improveBySwaps(): void {
   const breakClass = getI(incrementClass, broke);
@@ -128,28 +152,34 @@ function improveBySwaps(): void {
     const from = getI(start, l);
     const w0 = getF(weight, from);
     const v0 = getF(value, from);
-    const end = getI(itemStart, l + 1);
-    for (let j = getI(itemStart, l); j < end; j++) {
-      const w = getF(weight, j) - w0;
-      const v = getF(value, j) - v0;
-      if (w <= room && v >= bestValue && (v > bestValue || w < bestWeight)) {
-        bestValue = v;
-        bestWeight = w;
-        swapClass = l;
-        swapItem = j;
-        swapBeside = false;
-      }
-      const w2 = w + breakWeight;
-      const v2 = v + breakValue;
-      if (w2 <= room && v2 >= bestValue && (v2 > bestValue || w2 < bestWeight) && l != breakClass) {
-        bestValue = v2;
-        bestWeight = w2;
-        swapClass = l;
-        swapItem = j;
-        swapBeside = true;
-      }
-    }
+    let j = lastWithin(l, w0 + room);
+    offerSwap(l, j, getF(value, j) - v0, getF(weight, j) - w0, false);
+    if (l == breakClass) continue;
+    j = lastWithin(l, w0 + room - breakWeight);
+    if (j >= getI(itemStart, l))
+      offerSwap(l, j, getF(value, j) - v0 + breakValue, getF(weight, j) - w0 + breakWeight, true);
   }
+}
+
+/** The items of class l between which all of a loss up to `cut` lie: see itemRange. */
+let rangeFrom: i32 = 0;
+let rangeTo: i32 = 0;
+
+/**
+ * Sets rangeFrom .. rangeTo - 1. Along the hull the loss only rises away from the relaxation's choice, and no item loses less
+ * than the hull at its weight: beyond the first hull item of too great a loss there is nothing.
+ */
+@inline
+function itemRange(l: i32, cut: f64): void {
+  const from = getI(start, l);
+  const first = getI(hullStart, l);
+  const last = getI(hullStart, l + 1) - 1;
+  let h = getI(at, l);
+  let top = h;
+  while (top < last && loss(from, getI(hull, top + 1)) <= cut) top++;
+  rangeTo = top < last ? getI(hull, top + 1) : getI(itemStart, l + 1);
+  while (h > first && loss(from, getI(hull, h - 1)) <= cut) h--;
+  rangeFrom = h > first ? getI(hull, h - 1) + 1 : getI(itemStart, l);
 }
 
 /**
@@ -161,9 +191,9 @@ function coarseFirst(key: usize, spare: usize): void {
   let n = 0;
   for (let l = 0; l < classCount; l++) {
     const from = getI(start, l);
-    const end = getI(itemStart, l + 1);
+    itemRange(l, cut);
     let alone = true;
-    for (let j = getI(itemStart, l); j < end; j++) {
+    for (let j = rangeFrom; j < rangeTo; j++) {
       if (j != from && loss(from, j) <= cut) {
         alone = false;
         break;
@@ -367,8 +397,8 @@ function decide(l: i32): bool {
   setI(itemLists, k++, from);
   let lightest: f64 = 0;
   let heaviest: f64 = 0;
-  const end = getI(itemStart, l + 1);
-  for (let j = getI(itemStart, l); j < end; j++) {
+  itemRange(l, cut);
+  for (let j = rangeFrom; j < rangeTo; j++) {
     if (j == from || loss(from, j) > cut) continue;
     setI(itemLists, k++, j);
     const d = getF(weight, j) - getF(weight, from);

@@ -171,13 +171,21 @@ function improveBySwaps(p: Prepared, start: Int32Array, broke: number, room: num
     best.weight = weight;
     change = { cls, item, beside };
   };
-  for (let l = 0; l < p.count; l++)
-    for (let j = p.itemStart[l]!; j < p.itemStart[l + 1]!; j++) {
-      const w = p.weight[j]! - p.weight[start[l]!]!;
-      const v = p.value[j]! - p.value[start[l]!]!;
-      offer(v, w, l, j, false);
-      if (l !== breakClass) offer(v + breakValue, w + breakWeight, l, j, true);
-    }
+  // Along a class weight and value rise together: the heaviest item that fits is the best that does.
+  const heaviestWithin = (l: number, w: number): number => {
+    let j = p.itemStart[l + 1]! - 1;
+    while (j >= p.itemStart[l]! && p.weight[j]! > w) j--;
+    return j;
+  };
+  for (let l = 0; l < p.count; l++) {
+    const w = p.weight[start[l]!]!;
+    const v = p.value[start[l]!]!;
+    const alone = heaviestWithin(l, w + room);
+    offer(p.value[alone]! - v, p.weight[alone]! - w, l, alone, false);
+    const beside = heaviestWithin(l, w + room - breakWeight);
+    if (l !== breakClass && beside >= p.itemStart[l]!)
+      offer(p.value[beside]! - v + breakValue, p.weight[beside]! - w + breakWeight, l, beside, true);
+  }
   const items = Int32Array.from(start);
   if (change.cls >= 0) items[change.cls] = change.item;
   if (change.beside) {
