@@ -1,7 +1,7 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
 import type { Budget, Criterion } from "../pipeline/types.js";
-import { parseBudget, parseInput, parseInteger, parseNumbers, parseTime } from "./values.js";
+import { parseBudget, parseFraction, parseInput, parseInteger, parseNumbers, parseTime } from "./values.js";
 
 /** What the options hold after parsing; absent where not given. */
 export interface OptionValues {
@@ -24,6 +24,8 @@ export interface OptionValues {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly criterion?: Criterion;
+  readonly mode?: "joint" | "halp";
+  readonly tolerance?: number;
   readonly steps?: number;
   readonly rounds?: number;
   readonly freeze?: readonly string[];
@@ -111,6 +113,15 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   rounds: () =>
     new Option("--rounds <N>", "times to correct the prediction when the budget is missed (default: 3)").argParser(
       integer("--rounds", 0, 100),
+    ),
+  mode: () =>
+    new Option(
+      "--mode <NAME>",
+      "what the latency of a layer depends on: both its sides (joint, default) or its outputs (halp, as in the paper)",
+    ).choices(["joint", "halp"]),
+  tolerance: () =>
+    new Option("--tolerance <PART>", "how far above the budget still counts as met (default: 3%)").argParser(
+      parseFraction("--tolerance"),
     ),
   freeze: () =>
     new Option(

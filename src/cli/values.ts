@@ -66,6 +66,16 @@ export function parseNumbers(flag: string): (text: string) => readonly number[] 
   };
 }
 
+/** `3%` or `0.03`, from 0 to 1. @throws HalpError HALP_OPTION_VALUE */
+export function parseFraction(flag: string): (text: string) => number {
+  return (text) => {
+    const m = new RegExp(`^\\s*(${number})\\s*(%?)\\s*$`, "i").exec(text);
+    const value = Number(m?.[1]) / (m?.[2] === "%" ? 100 : 1);
+    if (m && value >= 0 && value <= 1) return value;
+    throw new HalpError("HALP_OPTION_VALUE", `${flag} wants a fraction, such as 3% or 0.03, not "${text}".`);
+  };
+}
+
 /** A whole number within a range. @throws HalpError HALP_OPTION_VALUE */
 export function parseInteger(
   flag: string,

