@@ -1,5 +1,5 @@
 /** Gradients of normalisations, by operator type. */
-import { floatAttr, intAttr } from "../../graph/attributes.js";
+import { floatAttr, intAttr, intsAttr } from "../../graph/attributes.js";
 import { float32Of, sizeOf } from "../../graph/tensors.js";
 import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
 import type { GradientContext, GradientRule } from "../spec.js";
@@ -118,9 +118,65 @@ const groupNormalization: GradientRule = (c: GradientContext) => {
   return [e.reshape(own.back(scaled), dims)];
 };
 
+/**
+ * y = x / D^beta with D = bias + alpha / size * (sum of x^2 over a window of channels). With w the windows:
+ * dx = dy / D^beta - 2 alpha beta / size * x * w'(dy y / D).
+ */
+const localResponse: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined || !c.wants(0)) return [];
+  const e = emitter(c);
+  const { node } = c;
+  const [x = ""] = node.inputs;
+  const dims = dimsOf(c, x);
+  const channels = dims[1] ?? 1;
+  const size = intAttr(node, "size", 1);
+  const beta = floatAttr(node, "beta", 0.75);
+  const scale = floatAttr(node, "alpha", 1e-4) / size;
+  // Column j: the channels that the window of channel j sums over; its transpose is the way back.
+  const window = new Float32Array(channels * channels);
+  const back = new Float32Array(channels * channels);
+  for (let j = 0; j < channels; j++)
+    for (let i = j - Math.floor((size - 1) / 2); i <= j + Math.ceil((size - 1) / 2); i++)
+      if (i >= 0 && i < channels) {
+        window[i * channels + j] = 1;
+        back[j * channels + i] = 1;
+      }
+  const sums = e.alongAxis(e.square(x), dims, 1, window, channels);
+  const d = e.add(e.mul(sums, e.scalar(scale)), e.scalar(floatAttr(node, "bias", 1)));
+  const shared = e.alongAxis(e.div(e.mul(dy, node.outputs[0] ?? ""), d), dims, 1, back, channels);
+  const direct = e.mul(dy, e.op("Pow", [d, e.scalar(-beta)]));
+  return [e.sub(direct, e.mul(e.mul(x, shared), e.scalar(2 * beta * scale)))];
+};
+
+/** y = x / |x|: dx = (dy - y sum(dy y)) / |x|; with p = 1, (dy - sign(x) sum(dy y)) / |x|. */
+const unitLength: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined || !c.wants(0)) return [];
+  const e = emitter(c);
+  const [x = ""] = c.node.inputs;
+  const y = c.node.outputs[0] ?? "";
+  const given = intAttr(c.node, "axis", -1);
+  const axes = [given < 0 ? given + dimsOf(c, x).length : given];
+  const along = e.reduceSum(e.mul(dy, y), axes);
+  const one = intAttr(c.node, "p", 2) === 1;
+  const length = one ? e.reduceSum(e.op("Abs", [x]), axes) : e.op("Sqrt", [e.reduceSum(e.square(x), axes)]);
+  return [e.div(e.sub(dy, e.mul(one ? e.op("Sign", [x]) : y, along)), length)];
+};
+
+const meanVariance: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined || !c.wants(0)) return [];
+  const axes = intsAttr(c.node, "axes") ?? [0, 2, 3];
+  return [ownStatistics(emitter(c), c.node.inputs[0] ?? "", axes, 1e-18).back(dy)];
+};
+
 export const gradients: Readonly<Record<string, GradientRule>> = {
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
   GroupNormalization: groupNormalization,
+  LRN: localResponse,
+  LpNormalization: unitLength,
+  MeanVarianceNormalization: meanVariance,
 };

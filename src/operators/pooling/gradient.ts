@@ -185,7 +185,32 @@ const globalMaxPool: GradientRule = (c) => {
   return [e.mul(reached, e.div(dy, e.reduceSum(reached, axes)))];
 };
 
-/** y = (sum |x|^p)^(1/p): dx = sign(x) |x|^(p-1) y^(1-p) dy */
+/** y = (sum of x^2 over the window)^(1/2): dx = x * (sum of dy / y over the windows that hold it). */
+const lpPool: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined || !c.wants(0)) return [];
+  const p = intAttr(c.node, "p", 2);
+  if (p !== 2) throw noGradient(c, `only p = 2 is known, this has ${p}`);
+  const e = emitter(c);
+  const [x = ""] = c.node.inputs;
+  const dims = dimsOf(c, x);
+  const w = slidingWindow(c.node, dims.slice(2), intsAttr(c.node, "kernel_shape") ?? []);
+  let sum = e.div(dy, c.node.outputs[0] ?? "");
+  const now = [...dims.slice(0, 2), ...w.output];
+  dims.slice(2).forEach((extent, i) => {
+    const matrix = new Float32Array((w.output[i] as number) * extent);
+    for (let o = 0; o < (w.output[i] as number); o++)
+      for (let t = 0; t < (w.kernel[i] as number); t++) {
+        const at = o * (w.strides[i] as number) - (w.before[i] as number) + t * (w.dilations[i] as number);
+        if (at >= 0 && at < extent) matrix[o * extent + at] = 1;
+      }
+    sum = e.alongAxis(sum, now, i + 2, matrix, extent);
+    now[i + 2] = extent;
+  });
+  return [e.mul(x, sum)];
+};
+
+/** The same over all of space. */
 const globalLpPool: GradientRule = (c) => {
   const dy = c.outputGradient(0);
   if (dy === undefined || !c.wants(0)) return [];
@@ -200,5 +225,6 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   MaxPool: maxPool,
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
+  LpPool: lpPool,
   GlobalLpPool: globalLpPool,
 };

@@ -1,5 +1,5 @@
 /** Gradients of operators that take, put together or repeat elements. */
-import { intAttr, stringAttr } from "../../graph/attributes.js";
+import { attr, intAttr, stringAttr } from "../../graph/attributes.js";
 import { integersOf, sizeOf } from "../../graph/tensors.js";
 import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
 import type { GradientRule } from "../spec.js";
@@ -188,6 +188,27 @@ const gatherElements: GradientRule = (c) => {
     sizeOf(dims) === 0 ? zeros : c.builder.node("ScatterElements", [zeros, c.node.inputs[1] ?? "", dy], attributes),
   ];
 };
+
+const gatherNd: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined || !c.wants(0)) return [];
+  if (c.opset < 16) throw noGradient(c, "before opset 16 nothing scatters and adds");
+  if (intAttr(c.node, "batch_dims", 0) !== 0) throw noGradient(c, "it gathers by batch");
+  const zeros = emitter(c).zeros(dimsOf(c, c.node.inputs[0]));
+  return [c.builder.node("ScatterND", [zeros, c.node.inputs[1] ?? "", dy], { reduction: addition })];
+};
+
+/** Each gradient goes back to the place that its value was taken from. */
+const topK: GradientRule = (c) => {
+  const dy = c.outputGradient(0);
+  if (dy === undefined || !c.wants(0)) return [];
+  const indices = c.node.outputs[1];
+  if (!indices || c.opset < 11) throw noGradient(c, "it needs its indices and opset 11");
+  const zeros = emitter(c).zeros(dimsOf(c, c.node.inputs[0]));
+  const axis = attr.int(intAttr(c.node, "axis", -1));
+  return [c.builder.node("ScatterElements", [zeros, indices, dy], { axis })];
+};
+
 const addition = { kind: "string", value: new TextEncoder().encode("add") } as const;
 
 export const gradients: Readonly<Record<string, GradientRule>> = {
@@ -197,6 +218,8 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   Pad: pad,
   Gather: gather,
   GatherElements: gatherElements,
+  GatherND: gatherNd,
+  TopK: topK,
   Tile: tile,
   Expand: expand,
   Trilu: trilu,
