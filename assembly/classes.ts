@@ -99,36 +99,45 @@ function keep(at: i32, w: f64, v: f64, number: i32): void {
   setI(option, at, number);
 }
 
-/** Undominated items of one class whose values rise (or stay) with the item number: a stack, no sorting. Gives their end. */
-function reduceRising(from: i32, to: i32, begin: i32): i32 {
-  let end = begin;
-  for (let j = from; j < to; j++) {
+/**
+ * Undominated items of one class whose values rise strictly with the item number: those lighter than all that follow. Written
+ * downwards, to end before `end`; gives where they begin. No branch depends on the data.
+ */
+function reduceRising(from: i32, to: i32, end: i32): i32 {
+  let at = end - 1;
+  let least: f64 = Infinity;
+  for (let j = to - 1; j >= from; j--) {
     const w = getF(inputWeight, j);
-    const v = getF(inputValue, j);
-    if (end > begin && v == getF(value, end - 1) && w >= getF(weight, end - 1)) continue;
-    while (end > begin && getF(weight, end - 1) >= w) end--;
-    keep(end++, w, v, j - from);
+    keep(at, w, getF(inputValue, j), j - from);
+    at -= <i32>(w < least);
+    least = select<f64>(w, least, w < least);
   }
-  return end;
+  return at + 1;
 }
 
-/** Undominated items of one class in any order. Of equal items the first stays. */
-function reduceAny(from: i32, to: i32, begin: i32): i32 {
+/** Undominated items of one class in any order, of equal items the first; placed as by reduceRising. */
+function reduceAny(from: i32, to: i32, end: i32): i32 {
   const n = to - from;
   for (let k = 0; k < n; k++) setI(order, k, from + k);
   mergeSort(inputWeight, order, spare, n);
-  let end = begin;
+  const begin = end - n;
+  let at = begin;
   for (let k = 0; k < n; k++) {
     const j = getI(order, k);
     const w = getF(inputWeight, j);
     const v = getF(inputValue, j);
-    if (end > begin) {
-      if (v <= getF(value, end - 1)) continue;
-      if (w == getF(weight, end - 1)) end--;
+    if (at > begin) {
+      if (v <= getF(value, at - 1)) continue;
+      if (w == getF(weight, at - 1)) at--;
     }
-    keep(end++, w, v, j - from);
+    keep(at++, w, v, j - from);
   }
-  return end;
+  const count = at - begin;
+  const up = end - count;
+  memory.copy(weight + (<usize>up << 3), weight + (<usize>begin << 3), <usize>count << 3);
+  memory.copy(value + (<usize>up << 3), value + (<usize>begin << 3), <usize>count << 3);
+  memory.copy(option + (<usize>up << 2), option + (<usize>begin << 2), <usize>count << 2);
+  return up;
 }
 
 /**
@@ -207,30 +216,33 @@ function listSteps(l: i32, first: i32, last: i32, steps: i32): i32 {
  * @returns false if a class is empty
  */
 export function prepare(valueTotal: f64): bool {
-  let items = 0;
   let hulls = 0;
   let steps = 0;
   let baseWeight: f64 = 0;
   let baseValue: f64 = 0;
   let largest = 0;
-  for (let l = 0; l < classCount; l++) {
+  // from the last class down: the items of all end where there is room for all
+  let items = getI(offset, classCount);
+  setI(itemStart, classCount, items);
+  for (let l = classCount - 1; l >= 0; l--) {
     const from = getI(offset, l);
     const to = getI(offset, l + 1);
     if (from >= to) return false;
     largest = max(largest, to - from);
     let j = from + 1;
-    while (j < to && getF(inputValue, j) >= getF(inputValue, j - 1)) j++;
+    while (j < to && getF(inputValue, j) > getF(inputValue, j - 1)) j++;
+    items = j == to ? reduceRising(from, to, items) : reduceAny(from, to, items);
     setI(itemStart, l, items);
-    setI(hullStart, l, hulls);
-    const begin = items;
-    items = j == to ? reduceRising(from, to, begin) : reduceAny(from, to, begin);
+  }
+  for (let l = 0; l < classCount; l++) {
+    const begin = getI(itemStart, l);
     const first = hulls;
-    hulls = listSteps(l, first, buildHull(begin, items, first), steps);
+    setI(hullStart, l, first);
+    hulls = listSteps(l, first, buildHull(begin, getI(itemStart, l + 1), first), steps);
     steps += hulls - first - 1;
     baseWeight += getF(weight, begin);
     baseValue += getF(value, begin);
   }
-  setI(itemStart, classCount, items);
   setI(hullStart, classCount, hulls);
   sortFalling(stepSlope, order, spare, counts, steps);
   setF(prefixWeight, 0, baseWeight);
