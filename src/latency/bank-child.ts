@@ -1,6 +1,6 @@
 /** The process in which layers are timed. */
 import { modelBytes, profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
-import { attributeKernels, type RawLayer } from "./attribute.js";
+import { attributeKernels, type RawLayer, readerNs } from "./attribute.js";
 import { buildBank } from "./bank.js";
 import type { LayerConfig } from "./config.js";
 import { type Calibration, calibrate, probeTraits, referenceLayer } from "./probes.js";
@@ -23,6 +23,8 @@ export interface BankReply {
   /** As many as configurations. */
   readonly layers: readonly RawLayer[];
   readonly reference: RawLayer;
+  /** What a node that does nothing took, the profiler's cost included. */
+  readonly idleNs: number | undefined;
 }
 
 serveParent({
@@ -39,6 +41,6 @@ serveParent({
       runs: (once) => Math.round(Math.min(task.maxRuns, Math.max(task.minRuns, task.targetNs / once))),
     });
     const layers = attributeKernels(profile, configs, bank.prefixOf);
-    return { layers: layers.slice(0, -1), reference: layers.at(-1) as RawLayer };
+    return { layers: layers.slice(0, -1), reference: layers.at(-1) as RawLayer, idleNs: readerNs(profile) };
   },
 });

@@ -120,7 +120,7 @@ export async function measureMissing(
       const kept = entries.map(([key, entry]): [string, TableEntry] => {
         const before = table.entries.get(key);
         if (isCheck && before && (isWide(entry) || disagree(before, entry))) uncertain.set(key, entry.config);
-        return [key, before ? steadier(before, entry) : entry];
+        return [key, before ? settled(before, entry) : entry];
       });
       for (const [key, entry] of kept) table.entries.set(key, entry);
       if (table.journal !== undefined) appendJournal(table.journal, kept);
@@ -141,9 +141,12 @@ export async function measureMissing(
   return wanted.size;
 }
 
-/** Disturbance only ever adds time, so of two measurements the lower is nearer to the truth. */
-function steadier(a: TableEntry, b: TableEntry): TableEntry {
-  return a.ns <= b.ns ? a : b;
+/**
+ * One entry of two measurements: their mean where they agree; else the lower, for disturbance only ever adds time.
+ */
+function settled(a: TableEntry, b: TableEntry): TableEntry {
+  const lower = a.ns <= b.ns ? a : b;
+  return disagree(a, b) ? lower : { ...lower, ns: Math.round((a.ns + b.ns) / 2) };
 }
 
 function disagree(a: TableEntry, b: TableEntry): boolean {
@@ -205,9 +208,12 @@ async function measureBank(
   const reply = await child.request<BankReply>("measure", task);
   const speed = device.referenceNs / reply.reference.lower;
   const drift = Math.abs(speed - 1) > driftLimit ? speed : 1;
+  // What the profiler costs depends on how cold the layers leave the caches: it is taken from the same bank.
+  const { nodeNs: tight, idleNs } = device.calibration;
+  const nodeNs = reply.idleNs === undefined ? tight : Math.max(0, reply.idleNs - idleNs);
   return bank.map(([key, config], i) => {
     const raw = reply.layers[i] as RawLayer;
-    return [key, entryFrom(config, raw, device.calibration.nodeNs, drift)];
+    return [key, entryFrom(config, raw, nodeNs, drift)];
   });
 }
 

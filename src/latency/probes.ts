@@ -12,6 +12,8 @@ export interface Calibration {
   readonly nodeNs: number;
   /** What a run costs apart from its nodes. */
   readonly runNs: number;
+  /** What a node that does next to nothing (a Reshape) takes in a run without the profiler. */
+  readonly idleNs: number;
 }
 
 /** A layer measured in every bank, by which a drift of the machine's speed shows. */
@@ -61,9 +63,19 @@ export function probeTraits(): RuntimeTraits {
 
 /** A chain of cheap nodes of several kinds, run with and without the profiler, in two lengths: slope and intercept. */
 export function calibrate(threads: number): Calibration {
+  const mixed = slope(threads, chain);
+  const idle = slope(threads, idleChain);
+  return { nodeNs: mixed.profilerNs, runNs: mixed.runNs, idleNs: idle.perNode };
+}
+
+/** Differences between a long and a short chain, so that what happens once a run falls out. */
+function slope(
+  threads: number,
+  make: (length: number) => Uint8Array,
+): { perNode: number; profilerNs: number; runNs: number } {
   const runs = 100;
   const lengths = [6, 26].map((length) => {
-    const model = chain(length);
+    const model = make(length);
     const feeds = { x: randomTensor("float32", [1, 16, 4, 4], 1) };
     const wall: number[] = [];
     const profiled: number[] = [];
@@ -87,9 +99,22 @@ export function calibrate(threads: number): Calibration {
   const steps = long.nodes - short.nodes;
   const perNode = (long.wall - short.wall) / steps;
   return {
-    nodeNs: Math.max(0, (long.profiled - short.profiled) / steps - perNode),
+    perNode,
+    profilerNs: Math.max(0, (long.profiled - short.profiled) / steps - perNode),
     runNs: Math.max(0, short.wall - perNode * short.nodes),
   };
+}
+
+/** Reshapes with the cheapest of nodes between them, else the runtime would make one of them all. */
+function idleChain(length: number): Uint8Array {
+  const g = new GraphBuilder();
+  let y = g.input("x", [1, 16, 4, 4]);
+  for (let i = 0; i < 4 * length; i++) {
+    const shape = i % 2 === 0 ? [256, 1] : [1, 16, 4, 4];
+    y = g.node("Reshape", [g.node("Neg", [y]), g.int64(shape)]);
+  }
+  g.output(g.node("ReduceMax", [y], { keepdims: attr.int(0) }));
+  return modelBytes(g.model({ opset: 13 }));
 }
 
 function chain(length: number): Uint8Array {

@@ -28,7 +28,7 @@ const device: TableDevice = {
   precision: "float32",
   clock: "kernel-profile",
   traits: { blockSize: 16 },
-  calibration: { nodeNs: 1500, runNs: 5000 },
+  calibration: { nodeNs: 1500, runNs: 5000, idleNs: 250 },
   referenceNs: 300_000,
 };
 const relu = (channels: number): LayerConfig => ({
