@@ -5,7 +5,7 @@ import { type Dim, normalDomain } from "../graph/ir.js";
 import { countParameters } from "../graph/parameters.js";
 import { macsOf } from "../operators/cost.js";
 import { groupOptions } from "../problem/index.js";
-import { vanishing } from "../rewrite/index.js";
+import { groupsThatMayVanish } from "../rewrite/index.js";
 
 export interface InspectedGroup {
   readonly name: string;
@@ -48,6 +48,7 @@ export interface Inspection {
 export function inspectModel(path: string, analyzed: AnalyzedGraph, coupling: Coupling, alignment: number): Inspection {
   const { graph, model, types } = analyzed;
   const operators: Record<string, number> = {};
+  const mayVanish = groupsThatMayVanish(analyzed, coupling);
   let macs: number | null = 0;
   for (const node of graph.nodes) {
     const domain = normalDomain(node.domain);
@@ -71,11 +72,7 @@ export function inspectModel(path: string, analyzed: AnalyzedGraph, coupling: Co
     groups: coupling.groups.map((group) => ({
       name: group.name,
       channels: group.size,
-      options: groupOptions(
-        group,
-        { alignment },
-        group.frozen === undefined && vanishing(analyzed, coupling, [group.id]).ok,
-      ),
+      options: groupOptions(group, { alignment }, mayVanish.has(group.id)),
       frozen: group.frozen ?? null,
       producers: group.producers.map(inspectedNode),
       consumers: group.consumers.map(inspectedNode),

@@ -6,12 +6,11 @@ import { type LayerConfig, networkConfigs } from "../latency/index.js";
 import { readModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, rankVariables } from "../problem/index.js";
-import { applyPlan } from "../rewrite/index.js";
+import { applyPlan, groupsThatMayVanish } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
 import { openOracle } from "./oracle.js";
 import { openSearch } from "./search.js";
 import type { PruneOptions } from "./types.js";
-import { vanishingGroups } from "./vanishing-groups.js";
 
 export interface LatencyShare {
   /** Operator type of the layer, or "run" for what a run costs besides its layers. */
@@ -49,7 +48,7 @@ export async function measureReach(
   });
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
   const oracle = await openOracle(options, (m) => options.onWarning?.(m));
-  const mayVanish = vanishingGroups(analyzed, coupling);
+  const mayVanish = groupsThatMayVanish(analyzed, coupling);
   const variables = rankVariables(coupling, new Float64Array(coupling.channelCount), (group) =>
     groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id)),
   );

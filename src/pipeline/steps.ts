@@ -3,14 +3,13 @@ import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js"
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, rankVariables } from "../problem/index.js";
-import { applyPlan, type RewriteResult } from "../rewrite/index.js";
+import { applyPlan, groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
 import { collectSaliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
 import type { Oracle } from "./oracle.js";
 import { originalChannels, planForOriginal } from "./origin.js";
 import { type Candidate, openSearch } from "./search.js";
 import type { PruneOptions } from "./types.js";
-import { vanishingGroups } from "./vanishing-groups.js";
 
 /** The network as some plan left it. */
 export interface Stage {
@@ -50,7 +49,7 @@ export async function prepareStep(
     ...(options.signal ? { signal: options.signal } : {}),
     onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
   });
-  const mayVanish = vanishingGroups(analyzed, coupling);
+  const mayVanish = groupsThatMayVanish(analyzed, coupling);
   const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
   const variables = rankVariables(coupling, saliency.importance, (group) =>
     groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id)).filter(
