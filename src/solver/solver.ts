@@ -38,11 +38,13 @@ export interface SolverOptions {
   readonly backend?: BackendName;
   /** Milliseconds from any origin, for elapsedMs and time limits. Default performance.now. */
   readonly clock?: () => number;
+  /** What the WASM may grow to; a search that needs more ends with the best it has. Default 2 GiB. */
+  readonly memoryLimitBytes?: number;
 }
 
-function backendNamed(name: BackendName): Backend {
+function backendOf({ backend: name = "wasm", memoryLimitBytes }: SolverOptions): Backend {
   if (name === "js") return jsBackend;
-  if (name === "wasm") return createWasmBackend();
+  if (name === "wasm") return createWasmBackend(undefined, memoryLimitBytes);
   if (name === "dense") return createDenseBackend();
   if (name === "paper") return createPaperBackend();
   throw new HalpError(
@@ -64,7 +66,7 @@ function prepareWith(backend: Backend, problem: Problem, clock: () => number): P
  * @throws HalpError HALP_BACKEND, HALP_NO_WASM
  */
 export function createSolver(options: SolverOptions = {}): Solver {
-  const backend = backendNamed(options.backend ?? "wasm");
+  const backend = backendOf(options);
   const clock = options.clock ?? now;
   const solver: Solver = {
     backend: backend.name,
@@ -92,7 +94,8 @@ const shared = new Map<BackendName, Solver>();
  */
 export function solve(problem: Problem, budget?: number, options: SolveOptions = {}): Solution {
   const name = options.backend ?? "wasm";
-  let solver = options.clock === undefined ? shared.get(name) : createSolver(options);
+  const own = options.clock !== undefined || options.memoryLimitBytes !== undefined;
+  let solver = own ? createSolver(options) : shared.get(name);
   if (solver === undefined) {
     solver = createSolver({ backend: name });
     shared.set(name, solver);
@@ -117,7 +120,7 @@ export async function solveAsync(
 ): Promise<Solution> {
   const clock = options.clock ?? now;
   const start = clock();
-  const prepared = prepareWith(backendNamed(options.backend ?? "wasm"), problem, clock);
+  const prepared = prepareWith(backendOf(options), problem, clock);
   const slices = prepared.solveInSlices(start, budget, options, () => options.signal?.aborted === true);
   for (let step = slices.next(); ; step = slices.next()) {
     if (step.done === true) return step.value;

@@ -270,6 +270,17 @@ t.test("limits: an anytime answer with a bound that holds", async (t) => {
     t.throws(() => solve(hard, undefined, limits), { code: "HALP_LIMIT" });
 });
 
+t.test("a memory limit ends a search with the best so far, and refuses what cannot fit at all", async (t) => {
+  const { hardProblem } = await import("../../bench/solver/instances.js");
+  const hard = hardProblem("strong", 200, 60, 10_000, 1);
+  const solution = solve(hard, undefined, { memoryLimitBytes: 4 * 2 ** 20 });
+  verify(hard, solution);
+  t.equal(solution.status, "feasible");
+  t.ok(solution.gap > 0 && solution.gap < 0.01);
+  t.throws(() => solve(hard, undefined, { memoryLimitBytes: 2 ** 17 }), { code: "HALP_SOLVER_MEMORY" });
+  t.throws(() => solve(hard, undefined, { memoryLimitBytes: Number.NaN }), { code: "HALP_LIMIT" });
+});
+
 t.test("solveBatch answers each request", async (t) => {
   const solver = createSolver();
   const requests = [1, 2, 3].map((seed) => randomProblem(seed));

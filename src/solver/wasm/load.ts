@@ -33,7 +33,20 @@ export function compileCore(build: WasmBuild = bestBuild()): WasmModule {
   return module;
 }
 
-/** A core with a memory of its own. */
-export function instantiateCore(module: WasmModule): CoreExports {
-  return new webAssembly!.Instance(module, {}).exports as CoreExports;
+/** Bytes that a core may grow to unless told otherwise. */
+const defaultMemory = 2 ** 31;
+
+/**
+ * A core with a memory of its own. A search that would need more than `memoryLimitBytes` ends with the best it has.
+ * @throws HalpError HALP_LIMIT
+ */
+export function instantiateCore(module: WasmModule, memoryLimitBytes: number = defaultMemory): CoreExports {
+  if (!(memoryLimitBytes >= 2 ** 16 && memoryLimitBytes <= 2 ** 32))
+    throw new HalpError(
+      "HALP_LIMIT",
+      `memoryLimitBytes must be a number from 65536 to 4294967296, not ${String(memoryLimitBytes)}`,
+    );
+  const core = new webAssembly!.Instance(module, {}).exports as CoreExports;
+  core.setLimit(Math.min(memoryLimitBytes, 2 ** 32 - 2 ** 16));
+  return core;
 }

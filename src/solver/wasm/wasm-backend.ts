@@ -10,8 +10,8 @@ import { bestBuild, compileCore, instantiateCore, type WasmBuild } from "./load.
 import { Residence } from "./resident.js";
 
 /** The exact algorithms in WebAssembly. Each backend has a memory of its own. */
-export function createWasmBackend(build: WasmBuild = bestBuild()): Backend {
-  const residence = new Residence(instantiateCore(compileCore(build)));
+export function createWasmBackend(build: WasmBuild = bestBuild(), memoryLimitBytes?: number): Backend {
+  const residence = new Residence(instantiateCore(compileCore(build), memoryLimitBytes));
   return {
     name: "wasm",
     prepare(model: Model): BackendProblem {
