@@ -24,15 +24,16 @@ export function numbers(seed: number): () => number {
 
 /**
  * Checks d/dh of sum(r * outputs) along random directions of `wrt`, all at once, by the five-point formula.
- * @param step of the formula; no kink may lie within twice of it from the values
+ * @param options.slack how much more deviation is allowed than usual
+ * @param options.step of the formula; no kink may lie within twice of it from the values
  */
 export function checkGradient(
   model: Model,
   feeds: Readonly<Record<string, RuntimeTensor>>,
   wrt: readonly string[],
-  options: { seed?: number; step?: number; directions?: number; fed?: GradientOptions["fed"] } = {},
+  options: { seed?: number; step?: number; directions?: number; slack?: number; fed?: GradientOptions["fed"] } = {},
 ): Check {
-  const { seed = 1, step = 0.01, directions = 3 } = options;
+  const { seed = 1, step = 0.01, directions = 3, slack = 1 } = options;
   const next = numbers(seed);
   const inputDims = new Map(Object.entries(feeds).map(([name, t]) => [name, t.dims]));
   const fed = new Set(options.fed);
@@ -103,7 +104,7 @@ export function checkGradient(
         size += Math.abs(v * (g[i] as number));
       });
     }
-    const allowed = 3e-3 * size + (1e-6 * magnitude) / step + 1e-5;
+    const allowed = slack * (3e-3 * size + (1e-6 * magnitude) / step + 1e-5);
     const badness = Math.abs(measured - told) / allowed;
     if (!(badness <= worst.badness))
       worst = {

@@ -1,9 +1,18 @@
 /** Gradients of pools, by operator type. */
-import { intAttr, intsAttr } from "../../graph/attributes.js";
+import { intAttr, intsAttr, stringAttr } from "../../graph/attributes.js";
 import { sizeOf } from "../../graph/tensors.js";
 import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
-import type { GradientRule } from "../spec.js";
+import type { GradientContext, GradientRule } from "../spec.js";
 import { slidingWindow, type Window } from "../window.js";
+
+/** @throws HalpError HALP_NO_GRADIENT where the runtime pads by negative numbers, and so starts within the input. */
+function windowOf(c: GradientContext, input: readonly number[]): Window {
+  const w = slidingWindow(c.node, input, intsAttr(c.node, "kernel_shape") ?? []);
+  const same = stringAttr(c.node, "auto_pad", "NOTSET").startsWith("SAME");
+  if (same && w.strides.some((s, i) => s > (w.dilations[i] as number) * ((w.kernel[i] as number) - 1) + 2))
+    throw noGradient(c, "with auto_pad its windows lie further apart than they reach");
+  return w;
+}
 
 /** Whether windows lie side by side and cover the input, or all that they cover of it (`rest` is left out at the end). */
 function tilesInput(w: Window, input: readonly number[]): boolean {
@@ -35,7 +44,7 @@ const averagePool: GradientRule = (c) => {
   const e = emitter(c);
   const dims = dimsOf(c, c.node.inputs[0]);
   const input = dims.slice(2);
-  const w = slidingWindow(c.node, input, intsAttr(c.node, "kernel_shape") ?? []);
+  const w = windowOf(c, input);
   const lead = dims.slice(0, 2);
   if (tilesInput(w, input)) {
     const { single, split, whole } = blocks(w, lead);
@@ -83,7 +92,7 @@ const maxPool: GradientRule = (c) => {
   const made = c.node.outputs[0] ?? "";
   const plain = intAttr(c.node, "ceil_mode", 0) === 0 && !c.node.attributes.has("auto_pad");
   const y = plain ? made : e.reshape(made, dimsOf(c, made));
-  const w = slidingWindow(c.node, input, intsAttr(c.node, "kernel_shape") ?? []);
+  const w = windowOf(c, input);
   return [tilesInput(w, input) ? maxOfTiles(e, w, dims, x, y, dy) : maxOfWindows(e, w, dims, x, y, dy)];
 };
 
@@ -194,7 +203,7 @@ const lpPool: GradientRule = (c) => {
   const e = emitter(c);
   const [x = ""] = c.node.inputs;
   const dims = dimsOf(c, x);
-  const w = slidingWindow(c.node, dims.slice(2), intsAttr(c.node, "kernel_shape") ?? []);
+  const w = windowOf(c, dims.slice(2));
   let sum = e.div(dy, c.node.outputs[0] ?? "");
   const now = [...dims.slice(0, 2), ...w.output];
   dims.slice(2).forEach((extent, i) => {

@@ -13,23 +13,25 @@ interface Axis {
   readonly scale: number;
 }
 
+/** In float32, as the runtime computes it: a coordinate that lies half way between two positions must do so here too. */
+const f = Math.fround;
+
 /** Input coordinate of an output position (ONNX Resize, `coordinate_transformation_mode`); undefined: not known to halp. */
 function coordinate(mode: string, o: number, { input, output, scale }: Axis): number | undefined {
   switch (mode) {
     case "asymmetric":
-      return o / scale;
+      return f(o / scale);
     case "half_pixel":
-      return (o + 0.5) / scale - 0.5;
+      return f(f((o + 0.5) / scale) - 0.5);
     case "pytorch_half_pixel":
-      return output > 1 ? (o + 0.5) / scale - 0.5 : 0;
+      return output > 1 ? f(f((o + 0.5) / scale) - 0.5) : 0;
     case "tf_half_pixel_for_nn":
-      return (o + 0.5) / scale;
+      return f((o + 0.5) / scale);
     case "align_corners":
-      return output > 1 ? (o * (input - 1)) / (output - 1) : 0;
+      return output > 1 ? f((o * (input - 1)) / (output - 1)) : 0;
     case "half_pixel_symmetric": {
-      const adjustment = output / (scale * input);
-      const centre = input / 2;
-      return centre * (1 - adjustment) + (o + 0.5) / scale - 0.5;
+      const adjustment = f(output / f(scale * input));
+      return f(f(f(input / 2) * f(1 - adjustment)) + f(f((o + 0.5) / scale) - 0.5));
     }
     default:
       return undefined;
@@ -70,14 +72,18 @@ export function interpolation(
   const old = node.opType === "Upsample" || opset < 11;
   const method = stringAttr(node, "mode", "nearest");
   const transformation = old ? "asymmetric" : stringAttr(node, "coordinate_transformation_mode", "half_pixel");
-  const rounding = old ? "floor" : stringAttr(node, "nearest_mode", "round_prefer_floor");
+  const stated = stringAttr(node, "nearest_mode", "round_prefer_floor");
   if (intAttr(node, "antialias", 0) === 1) return "it resamples with antialiasing";
-  const scales = givenScales(node, old, before.length, constant);
+  const scales = givenScales(node, old, before.length, constant) ?? keptRatio(node, before, constant);
   const axes = new Map<number, Taps>();
+  // Where no extent changes the runtime copies, whatever the scales are.
+  if (before.every((extent, axis) => extent === after[axis])) return axes;
   for (let axis = 0; axis < before.length; axis++) {
     const [input, output] = [before[axis] as number, after[axis] as number];
     if (input === output && (scales?.get(axis) ?? 1) === 1) continue;
-    const shape: Axis = { input, output, scale: scales?.get(axis) ?? output / input };
+    const shape: Axis = { input, output, scale: f(scales?.get(axis) ?? output / input) };
+    // Before opset 11 the runtime rounds up where it makes fewer positions, else down.
+    const rounding = !old ? stated : shape.scale < 1 ? "ceil" : "floor";
     const taps: { at: number; weight: number }[][] = [];
     for (let o = 0; o < output; o++) {
       const x = coordinate(transformation, o, shape);
@@ -108,6 +114,19 @@ function tapsAt(node: Node, method: string, rounding: string, x: number, extent:
     { at: low, weight: 1 - t },
     { at: within(low + 1), weight: t },
   ];
+}
+
+/** The one scale of all axes where sizes are bounds and the aspect ratio is kept (opset 18). */
+function keptRatio(node: Node, before: readonly number[], constant: (name: string) => Tensor | undefined) {
+  const policy = stringAttr(node, "keep_aspect_ratio_policy", "stretch");
+  const tensor = constant(node.inputs[3] ?? "");
+  if (policy === "stretch" || !tensor) return undefined;
+  const rank = before.length;
+  const sizes = integersOf(tensor);
+  const axes = intsAttr(node, "axes")?.map((a) => (a < 0 ? a + rank : a)) ?? sizes.map((_, i) => i);
+  const ratios = axes.map((axis, i) => (sizes[i] as number) / (before[axis] as number));
+  const ratio = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
+  return new Map(axes.map((axis) => [axis, ratio]));
 }
 
 /** Scales as given; undefined where sizes are given instead. */
