@@ -1,10 +1,10 @@
 /** Data of a run: what importance is taken from, and what the networks are judged on. */
 import type { Coupling } from "../coupling/index.js";
-import { type Batch, type Dataset, openDataset, sceneDataset, syntheticDataset } from "../data/index.js";
-import { compareOutputs, datasetFeeds, evaluate } from "../evaluation/index.js";
+import type { Batch, Dataset } from "../data/index.js";
+import { compareOutputs, datasetFeeds, drawForModel, evaluate, openForModel } from "../evaluation/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
-import { createSession } from "../runtime/index.js";
+import { createSession, type Feeds, floatTensor } from "../runtime/index.js";
 import type { PruneOptions, PruneResult } from "./types.js";
 
 export interface PruneData {
@@ -27,26 +27,16 @@ export async function openPruneData(
   options: PruneOptions,
 ): Promise<PruneData> {
   const [dims = []] = analyzed.inputDims.values();
-  const [batchSize = 1, ...sampleDims] = dims;
+  const batchSize = dims[0] ?? 1;
   const seed = options.seed ?? 0;
   const given = options.data;
   const open = (split: "train" | "test") => {
-    if (!given) return Promise.resolve(drawnData(sampleDims, split === "train" ? seed : seed + 1));
-    const [height, width] = sampleDims.slice(1);
+    if (!given) return Promise.resolve(drawForModel(dims, split === "train" ? seed : seed + 1));
     const outputDims = analyzed.types.get(analyzed.graph.outputs[0]?.name ?? "")?.dims ?? [];
-    return openDataset({
-      path: given.path,
+    const { limit: _, ...source } = given;
+    return openForModel(dims, {
+      ...source,
       split,
-      ...(given.kind === undefined
-        ? {}
-        : { kind: given.kind as NonNullable<Parameters<typeof openDataset>[0]["kind"]> }),
-      ...(given.labels === undefined ? {} : { labels: given.labels }),
-      ...(given.mean || given.std
-        ? { normalize: { ...(given.mean ? { mean: given.mean } : {}), ...(given.std ? { std: given.std } : {}) } }
-        : {}),
-      ...(height !== undefined && width !== undefined && sampleDims.length === 3
-        ? { size: [height, width] as const }
-        : {}),
       ...(outputDims.length === 2 ? { classes: outputDims[1] as number } : {}),
     });
   };
@@ -66,13 +56,6 @@ export async function openPruneData(
     judge,
     batchSize,
   };
-}
-
-/** Scenes where the network reads images as they usually lie ([1 or 3 channels, height, width]), else noise. */
-function drawnData(sampleDims: readonly number[], seed: number): Dataset {
-  const [channels = 0, height = 0, width = 0] = sampleDims;
-  const images = sampleDims.length === 3 && (channels === 1 || channels === 3) && height >= 8 && width >= 8;
-  return images ? sceneDataset([channels, height, width], seed) : syntheticDataset(sampleDims, seed);
 }
 
 /** Relative root mean square error of the pruned network's outputs against the original's; the largest over the outputs. */

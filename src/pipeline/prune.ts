@@ -8,7 +8,7 @@ import { readModel, validateModel, writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
-import { judgeAccuracy, judgeOutputs, openPruneData } from "./data.js";
+import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData } from "./data.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
 import { openOracle } from "./oracle.js";
 import { budgetSchedule } from "./schedule.js";
@@ -106,7 +106,9 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   if (!best) throw new Error("no round was measured");
 
   const { candidate, kept: importanceKept } = best.found;
-  const { maxError } = verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, { seed });
+  const feeds = await judgeFeeds(data);
+  const verifyOptions = feeds.length > 0 ? { seed, feeds } : { seed };
+  const { maxError } = verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, verifyOptions);
   await writeModel(candidate.model.model, options.output);
   const outputError = await judgeOutputs(model, candidate.model.model, data, options);
   const accuracy = await judgeAccuracy(model, candidate.model.model, data, options);

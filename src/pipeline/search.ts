@@ -52,7 +52,8 @@ export interface Search<Model> {
 
 /** Measures what the search starts from. What one search learns serves the next. */
 export async function openSearch<Model>(input: SearchInput<Model>): Promise<Search<Model>> {
-  const { variables, presentNs } = input;
+  const { presentNs } = input;
+  let { variables } = input;
   const whole = Int32Array.from(variables, (v) => v.group.size);
   const predictCounts = (counts: Int32Array) => input.predict(planOf(variables, counts));
   const model = await LatencyModel.open(input, presentNs, async (counts) => (await predictCounts(counts)).predictedNs);
@@ -70,7 +71,14 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
       const problem = buildProblem(variables, model.terms(), aimOf() - offset);
       const solution = solve(problem);
       const next = countsOf(variables, solution);
-      const made = await predictCounts(next);
+      const made = await predictCounts(next).catch((error: unknown) => {
+        if (!(error instanceof HalpError) || error.code !== "HALP_PLAN_DISCONNECTS") throw error;
+      });
+      if (!made) {
+        // These groups may go each alone, but not all at once: from now on each keeps something.
+        variables = variables.map((v, g) => (next[g] === 0 ? withoutZero(v) : v));
+        continue;
+      }
       const settled = next.every((k, g) => k === counts[g]);
       const infeasible = solution.status === "infeasible";
       yield { plan: planOf(variables, next), problem, importance: importanceOf(next), settled, infeasible, ...made };
@@ -111,5 +119,13 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
         { exitCode: 3 },
       );
     },
+  };
+}
+
+function withoutZero(v: PruneVariable): PruneVariable {
+  return {
+    ...v,
+    options: v.options.filter((k) => k > 0),
+    values: v.values.filter((_, i) => (v.options[i] as number) > 0),
   };
 }

@@ -11,6 +11,8 @@ import { buildMasked } from "./masked.js";
 import { withNudgedWeights } from "./rounding.js";
 
 export interface VerifyOptions {
+  /** Inputs to run on; without them random ones are made. */
+  readonly feeds?: readonly Feeds[];
   /** Default 0. */
   readonly seed?: number;
   /** Random inputs tried. Default 1. */
@@ -48,8 +50,8 @@ export function verifyRewrite(
   const random = randomNormal(options.seed ?? 0);
   let maxError = 0;
   let meanError = 0;
-  for (let sample = 0; sample < (options.samples ?? 1); sample++) {
-    const feeds = randomFeeds(analyzed, random);
+  const made = Array.from({ length: options.feeds ? 0 : (options.samples ?? 1) }, () => randomFeeds(analyzed, random));
+  for (const feeds of options.feeds ?? made) {
     const expected = reference.run(feeds);
     const came = pruned.run(feeds);
     for (const { name } of analyzed.graph.outputs) {
