@@ -92,7 +92,7 @@ t.test("banks hold one opset version, a bounded number of layers and bytes, and 
   t.ok(banks.length > 2);
   for (const bank of banks) {
     t.equal(new Set(bank.map(([, c]) => c.opset)).size, 1);
-    t.ok(bank.length <= 48);
+    t.ok(bank.length <= 12);
   }
   t.end();
 });
