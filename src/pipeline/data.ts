@@ -58,6 +58,14 @@ export async function openPruneData(
   };
 }
 
+/** One batch of what the networks are judged on, to verify a rewriting with. */
+export async function judgeFeeds(data: PruneData): Promise<readonly Feeds[]> {
+  const [input] = data.original.analyzed.inputDims.keys();
+  for await (const batch of data.judge.batches({ batchSize: data.batchSize, limit: data.batchSize, dropLast: true }))
+    return [{ [input ?? ""]: floatTensor(batch.images, batch.dims) }];
+  return [];
+}
+
 /** Relative root mean square error of the pruned network's outputs against the original's; the largest over the outputs. */
 export async function judgeOutputs(
   dense: Model,
