@@ -1,6 +1,5 @@
 /** A data set in the shape that a network's input wants. */
-import type { Dataset, DatasetKind } from "../data/dataset.js";
-import { openDataset } from "../data/open-dataset.js";
+import { type Dataset, type DatasetKind, openDataset, sceneDataset, syntheticDataset } from "../data/index.js";
 
 export interface ModelDataOptions {
   readonly path: string;
@@ -10,6 +9,8 @@ export interface ModelDataOptions {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly labels?: string;
+  /** Number of classes that the network tells apart: a label at or above it is refused. */
+  readonly classes?: number;
 }
 
 /**
@@ -29,8 +30,19 @@ export async function openForModel(dims: readonly number[], options: ModelDataOp
       ...(options.std ? { std: options.std } : {}),
     },
     ...(options.split ? { split: options.split } : {}),
+    ...(options.classes === undefined ? {} : { classes: options.classes }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
     ...(dims.length === 4 && height !== undefined && width !== undefined ? { size: [height, width] as const } : {}),
     ...(channels === 1 || channels === 3 ? { channels } : {}),
   });
+}
+
+/**
+ * Data for when there is none: drawn scenes where the network reads images as they usually lie ([N, 1 or 3, H, W]), else
+ * noise. Unlabelled and endless.
+ */
+export function drawForModel(dims: readonly number[], seed: number): Dataset {
+  const [, channels = 0, height = 0, width = 0] = dims;
+  const images = dims.length === 4 && (channels === 1 || channels === 3) && height >= 8 && width >= 8;
+  return images ? sceneDataset([channels, height, width], seed) : syntheticDataset(dims.slice(1), seed);
 }

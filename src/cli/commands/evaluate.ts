@@ -13,8 +13,8 @@ import { dataOptions } from "./prune.js";
 
 /** Samples a run where the model leaves the batch size open and --batch says nothing. */
 const openBatch = 32;
-/** Batches of noise to compare on where there is no data. */
-const noiseBatches = 16;
+/** Samples (or, for networks of several inputs, batches) to compare on where there is no data. */
+const drawnSamples = 16;
 
 export const evaluateCommand: CommandSpec = {
   name: "evaluate",
@@ -37,7 +37,7 @@ export const evaluateCommand: CommandSpec = {
   examples: [
     "halp evaluate model.onnx --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
     "halp evaluate small.onnx --against model.onnx --data images/",
-    "halp evaluate detector.onnx --against other.onnx --input x=1x3x320x320   # on noise",
+    "halp evaluate detector.onnx --against other.onnx --input x=1x3x320x320",
   ],
   run: async ([path = ""], options, context) => {
     const { against } = options;
@@ -103,10 +103,15 @@ async function compare(
   options: OptionValues,
   { signal, progress }: CommandContext,
 ): Promise<Comparison> {
-  const { compareOutputs, datasetFeeds, noiseFeeds } = await import("../../evaluation/index.js");
+  const { compareOutputs, datasetFeeds, drawForModel, noiseFeeds } = await import("../../evaluation/index.js");
+  const [dims = [], ...others] = [...inputDims.values()];
+  const limit = options.limit ?? drawnSamples;
+  const seed = options.seed ?? 0;
   const feeds = dataset
     ? datasetFeeds(reference, dataset, feedOptions(options, signal))
-    : noiseFeeds(reference, inputDims, { batches: options.limit ?? noiseBatches, seed: options.seed ?? 0, signal });
+    : others.length > 0
+      ? noiseFeeds(reference, inputDims, { batches: limit, seed, signal })
+      : datasetFeeds(reference, drawForModel(dims, seed), { batchSize: dims[0] ?? 1, limit, signal });
   return await compareOutputs(reference, session, feeds, (done) =>
     progress.update({ phase: "comparing", done, total: 0 }),
   );
@@ -148,6 +153,7 @@ function report(
     }
     for (const output of comparison?.outputs ?? []) {
       rows.push([`${printable(output.name)}, relative error`, formatPercent(output.relativeError, 2), ""]);
+      rows.push([`${printable(output.name)}, largest difference`, output.largest.toPrecision(3), ""]);
       if (output.agreement !== null) rows.push(["same class on top", formatPercent(output.agreement, 2), ""]);
     }
     const columns = [
