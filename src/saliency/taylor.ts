@@ -1,4 +1,5 @@
 /** First-order importance, accumulated over batches. */
+import { setImmediate } from "node:timers/promises";
 import type { Coupling } from "../coupling/index.js";
 import { type Batch, createRandom } from "../data/index.js";
 import { HalpError } from "../errors.js";
@@ -23,6 +24,8 @@ export async function taylorSaliency(options: SaliencyOptions): Promise<Saliency
   let session: ReturnType<typeof createSession> | undefined;
   try {
     for await (const batch of cutToSize(options.batches ?? noBatches(), input)) {
+      // A run blocks the thread: between two of them signals, timers and progress get their turn.
+      await setImmediate();
       options.signal?.throwIfAborted();
       if (!graph || !session) {
         graph = scoreGraph(options, sites, batch.labels !== undefined);

@@ -247,6 +247,31 @@ t.test("projections: the squared change of the outputs", async (t) => {
   session.dispose();
 });
 
+t.test("a signal ends it between two batches, and progress is told", async (t) => {
+  const { analyzed, coupling } = prepared(smallClassifier());
+  const control = new AbortController();
+  const told: unknown[] = [];
+  const batch = batchOf([3, 3, 6, 6], 4);
+  const work = collectSaliency({
+    analyzed,
+    coupling,
+    criterion: "taylor",
+    batches: all(batch, batch, batch, batch),
+    batchCount: 4,
+    signal: control.signal,
+    onProgress: (p) => {
+      told.push(p);
+      if (p.done === 2) setImmediate(() => control.abort(new Error("enough")));
+    },
+  });
+  await t.rejects(work, { message: "enough" });
+  t.match(told.slice(0, 2), [
+    { done: 1, total: 4 },
+    { done: 2, total: 4 },
+  ]);
+  t.ok(told.length < 4);
+});
+
 t.test("the same seed gives the same scores", async (t) => {
   const { analyzed, coupling } = prepared(twoHeads());
   const of = async (seed: number) =>
