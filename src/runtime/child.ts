@@ -3,6 +3,9 @@
  * set before the process begins), spoken to in requests and answers, killed on abort, gone when the parent goes.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HalpError } from "../errors.js";
 
@@ -56,8 +59,11 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
   let nextId = 0;
   let stderr = "";
   let ended: unknown;
-  const child: ChildProcess = fork(fileURLToPath(entry), [], {
-    env: { ...process.env, GLIBC_TUNABLES: steadyMemory },
+  // A killed child cannot clean up behind itself: its temporary files lie in a folder that goes with it.
+  const scratch = mkdtempSync(join(tmpdir(), "halp-"));
+  const sweep = (): void => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+  const child: ChildProcess = fork(fileURLToPath(entry), [scratch], {
+    env: { ...process.env, GLIBC_TUNABLES: steadyMemory, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
     execArgv: [],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -74,6 +80,7 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
     fail(reason ?? new HalpError("HALP_CHILD_ENDED", "The measuring process was closed.", { exitCode: 1 }));
     options.signal?.removeEventListener("abort", onAbort);
     child.kill("SIGKILL");
+    sweep();
   };
   const onAbort = (): void => dispose(options.signal?.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -96,6 +103,7 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
   child.on("close", (code, signal) => {
     const how = signal ? `was killed by ${signal}` : `ended with exit code ${code}`;
     fail(childEnded(`${how}${stderr ? `:\n${stderr.trim()}` : "."}`));
+    sweep();
     options.signal?.removeEventListener("abort", onAbort);
   });
   child.unref();
@@ -136,7 +144,11 @@ export type Handlers = Readonly<
 
 /** The child's side: answers requests one after another, and exits when the parent is gone. */
 export function serveParent(handlers: Handlers): void {
-  process.on("disconnect", () => process.exit(0));
+  const [, , scratch] = process.argv;
+  process.on("disconnect", () => {
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
+    process.exit(0);
+  });
   let queue: Promise<void> = Promise.resolve();
   process.on("message", (question: Question) => {
     queue = queue.then(async () => {

@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import t from "tap";
@@ -52,11 +53,13 @@ t.test("says how a child ended", async (t) => {
 t.test("abort kills the child, with the signal's reason", async (t) => {
   const control = new AbortController();
   using child = spawnChild(entry, { signal: control.signal });
-  await child.request("echo");
+  const scratch = await child.request<string>("scratch");
+  t.ok(existsSync(scratch));
   const hanging = child.request("hang");
   control.abort(new Error("enough"));
   await t.rejects(hanging, { message: "enough" });
   t.ok(await isGone(child.pid));
+  t.notOk(existsSync(scratch), "its temporary files are gone");
   t.throws(() => spawnChild(entry, { signal: control.signal }), { message: "enough" });
 });
 
@@ -74,8 +77,10 @@ t.test("the child goes when its parent is killed", async (t) => {
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const [line] = (await once(parent.stdout!, "data")) as [Buffer];
-  const pid = Number(line.toString());
-  t.ok(isAlive(pid));
+  const [pid = "", scratch = ""] = line.toString().trim().split(" ");
+  t.ok(isAlive(Number(pid)));
+  t.ok(existsSync(scratch));
   parent.kill("SIGKILL");
-  t.ok(await isGone(pid));
+  t.ok(await isGone(Number(pid)));
+  t.notOk(existsSync(scratch), "and its temporary files with it");
 });

@@ -3,8 +3,8 @@ import { spawnChild } from "../../src/runtime/index.js";
 
 async function run(): Promise<void> {
   const child = spawnChild(new URL("./echo-child.js", import.meta.url));
-  await child.request("echo", 1);
-  process.stdout.write(`${child.pid}\n`);
+  const scratch = await child.request("scratch");
+  process.stdout.write(`${child.pid} ${scratch}\n`);
   await child.request("hang");
 }
 
