@@ -1,6 +1,7 @@
 /** What a command is: its words for the user, its options, and what it does. */
 import { type Command, Option } from "commander";
 import { HalpError } from "../errors.js";
+import { readConfig } from "./config-file.js";
 import type { CliIo } from "./io.js";
 import { commonOptions, makeOption, type OptionName, type OptionValues } from "./options.js";
 import { makeProgress, type ProgressReporter } from "./progress.js";
@@ -26,6 +27,8 @@ export interface CommandSpec {
   readonly summary: string;
   readonly options: readonly OptionName[];
   readonly required?: readonly OptionName[];
+  /** Whether the config file speaks to it: commands that work on a model. */
+  readonly readsConfig?: boolean;
   readonly examples: readonly string[];
   /** Returns the exit code. Loads the rooms it needs only when called, so that `halp --help` starts at once. */
   readonly run: (args: readonly string[], options: OptionValues, context: CommandContext) => Promise<number>;
@@ -34,18 +37,29 @@ export interface CommandSpec {
 /** Width of what is written where there is no terminal to fit. */
 export const plainWidth = 120;
 
-/** @param onExit receives the exit code of the command. */
-export function addCommand(program: Command, spec: CommandSpec, io: CliIo, onExit: (code: number) => void): void {
+/**
+ * @param configKeys options of all commands that read the config file
+ * @param onExit receives the exit code of the command
+ */
+export function addCommand(
+  program: Command,
+  spec: CommandSpec,
+  io: CliIo,
+  configKeys: readonly OptionName[],
+  onExit: (code: number) => void,
+): void {
   const command = program.command(spec.name).description(spec.summary);
   for (const [arg, description] of spec.args) command.argument(arg, description);
-  for (const name of [...spec.options, ...commonOptions]) {
-    command.addOption(makeOption(name));
-  }
+  for (const name of namesOf(spec)) command.addOption(makeOption(name));
   command.addOption(new Option("--no-color", "no colours"));
   command.addHelpText("after", `\nExamples:\n${spec.examples.map((e) => `  $ ${e}`).join("\n")}`);
   command.action(async (...received: unknown[]) => {
     const args = received.slice(0, spec.args.length).map((a) => (typeof a === "string" ? a : ""));
-    const options = optionValues(spec, received[spec.args.length] as Readonly<Record<string, unknown>>);
+    const given = received[spec.args.length] as Readonly<Record<string, unknown>>;
+    const config = spec.readsConfig
+      ? readConfig(given.config as string | undefined, configKeys.map(makeOption), namesOf(spec).map(makeOption))
+      : {};
+    const options = optionValues(spec, { ...config, ...given });
     // commander's own check would come before the one for unknown flags, and hide a mistyped one.
     for (const name of spec.required ?? []) {
       if (options[name] === undefined)
@@ -58,9 +72,14 @@ export function addCommand(program: Command, spec: CommandSpec, io: CliIo, onExi
   });
 }
 
+/** Options of a command, those that all have included. */
+export function namesOf(spec: CommandSpec): readonly OptionName[] {
+  return [...spec.options, ...(spec.readsConfig ? (["config"] as const) : []), ...commonOptions];
+}
+
 /** From commander's names (after the flag) to those of the table: a flag may mean different things in two commands. */
 function optionValues(spec: CommandSpec, given: Readonly<Record<string, unknown>>): OptionValues {
-  const entries = [...spec.options, ...commonOptions].map((name) => [name, given[makeOption(name).attributeName()]]);
+  const entries = namesOf(spec).map((name) => [name, given[makeOption(name).attributeName()]]);
   return { ...Object.fromEntries(entries), color: given.color };
 }
 

@@ -10,6 +10,7 @@ export interface OptionValues {
   readonly verbose?: boolean;
   /** commander's spelling of --no-color. */
   readonly color?: boolean;
+  readonly config?: string;
   readonly input?: Readonly<Record<string, readonly number[]>>;
   readonly batch?: number;
   readonly threads?: number;
@@ -51,6 +52,8 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   json: () => new Option("--json", "print the result as one JSON document"),
   quiet: () => new Option("--quiet", "no progress on stderr"),
   verbose: () => new Option("--verbose", "print stacks of errors"),
+  config: () =>
+    new Option("--config <FILE>", "config file (default: halp.config.json of this folder, if there is one)"),
   input: () =>
     new Option(
       "--input <NAME=SHAPE>",

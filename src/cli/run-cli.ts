@@ -1,6 +1,6 @@
 /** From the words on the command line to an exit code. */
 import { Command, CommanderError } from "commander";
-import { addCommand, plainWidth } from "./command.js";
+import { addCommand, type CommandSpec, namesOf, plainWidth } from "./command.js";
 import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
@@ -15,7 +15,7 @@ import { makeStyles } from "./style.js";
 import { halpVersion } from "./version.js";
 
 /** In the order of the help. */
-export const commands = [
+export const commands: readonly CommandSpec[] = [
   inspectCommand,
   profileCommand,
   pruneCommand,
@@ -51,8 +51,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       "after",
       "\nExit codes: 0 done, 1 failed, 2 wrong usage or input, 3 budget infeasible, 4 measured latency missed the budget.",
     );
+  const configKeys = [...new Set(commands.filter((c) => c.readsConfig).flatMap(namesOf))];
   for (const spec of commands) {
-    addCommand(program, spec, io, (code) => {
+    addCommand(program, spec, io, configKeys, (code) => {
       exitCode = code;
     });
   }

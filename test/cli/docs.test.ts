@@ -16,7 +16,9 @@ for (const command of commands) {
     t.not(section, "", "has a section");
     for (const name of command.options) t.match(section, `\`${makeOption(name).long}`, `tells of ${name}`);
     for (const flag of section.matchAll(/`(--[a-z-]+)/g)) {
-      const known = [...command.options, ...commonOptions].some((name) => makeOption(name).long === flag[1]);
+      const known = [...command.options, ...commonOptions, "config" as const].some(
+        (name) => makeOption(name).long === flag[1],
+      );
       t.ok(known, `${flag[1]} is an option of halp ${command.name}`);
     }
   });

@@ -34,6 +34,7 @@ export const evaluateCommand: CommandSpec = {
     "threads",
     "seed",
   ],
+  readsConfig: true,
   examples: [
     "halp evaluate model.onnx --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
     "halp evaluate small.onnx --against model.onnx --data images/",

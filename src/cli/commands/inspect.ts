@@ -10,6 +10,7 @@ export const inspectCommand: CommandSpec = {
   args: [["<MODEL>", "ONNX file"]],
   summary: "list the groups of channels that go together, their options, and what is frozen and why",
   options: ["input", "batch", "freeze", "all"],
+  readsConfig: true,
   examples: [
     "halp inspect model.onnx",
     "halp inspect detector.onnx --input x=1x3x320x320 --all",

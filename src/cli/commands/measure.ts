@@ -9,6 +9,7 @@ export const measureCommand: CommandSpec = {
   args: [["<MODEL>", "ONNX file"]],
   summary: "time a model on this device; with --against, two in one run, interleaved",
   options: ["against", "input", "batch", "threads", "repeats", "seed"],
+  readsConfig: true,
   examples: [
     "halp measure model.onnx --batch 64",
     "halp measure small.onnx --against model.onnx --json",

@@ -10,6 +10,7 @@ export const profileCommand: CommandSpec = {
   summary: "measure the latency table of this device: every layer at the widths that may be kept",
   options: ["output", "input", "batch", "threads", "freeze", "cache"],
   required: ["output"],
+  readsConfig: true,
   examples: ["halp profile model.onnx -o table.json", "halp profile resnet.onnx --batch 64 --threads 2 -o table.json"],
   run: async ([model = ""], options, { io, print, progress, signal, styles, warn }) => {
     const { profile } = await import("../../pipeline/index.js");

@@ -34,6 +34,7 @@ export const pruneCommand: CommandSpec = {
     "seed",
   ],
   required: ["budget"],
+  readsConfig: true,
   examples: [
     "halp prune model.onnx --budget 70%",
     "halp prune resnet.onnx --budget 3.2ms --batch 64 --steps 10 --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
