@@ -148,8 +148,13 @@ export function paperSolve(scale: f64): void {
       // budgets c with 0 <= c - cost < cells
       const from = max(0, cost);
       const to = min(cells, cells + cost);
-      memory.copy(nextBest, best, <usize>cells << 2);
-      memory.copy(nextKept, kept, <usize>cells << 2);
+      // the others stay as they are
+      memory.copy(nextBest, best, <usize>min(from, cells) << 2);
+      memory.copy(nextKept, kept, <usize>min(from, cells) << 2);
+      const rest = <usize>max(to, 0) << 2;
+      const restBytes = (<usize>cells << 2) - rest;
+      memory.copy(nextBest + rest, best + rest, restBytes);
+      memory.copy(nextKept + rest, kept + rest, restBytes);
       const gain = getI(gains, j);
       let c = from;
       if (ASC_FEATURE_SIMD) {
@@ -168,10 +173,9 @@ export function paperSolve(scale: f64): void {
       }
       for (; c < to; c++) {
         const keep = getI(best, c - cost) + gain;
-        if (keep > getI(best, c) && getI(kept, c - cost) == before) {
-          setI(nextBest, c, keep);
-          setI(nextKept, c, before + 1);
-        }
+        const take = keep > getI(best, c) && getI(kept, c - cost) == before;
+        setI(nextBest, c, take ? keep : getI(best, c));
+        setI(nextKept, c, take ? before + 1 : getI(kept, c));
       }
       let t = best;
       best = nextBest;

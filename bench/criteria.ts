@@ -8,7 +8,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { HalpError } from "../src/errors.js";
-import { type Criterion, type PruneResult, prune } from "../src/pipeline/index.js";
+import { type Criterion, type PruneOptions, type PruneResult, prune } from "../src/pipeline/index.js";
 
 export async function benchCriteria(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -23,6 +23,7 @@ export async function benchCriteria(args: string[]): Promise<void> {
       mean: { type: "string" },
       std: { type: "string" },
       criteria: { type: "string", default: "taylor,l1,l2,bn-scale,random" },
+      loss: { type: "string", default: "auto" },
       seeds: { type: "string", default: "1" },
     },
   });
@@ -46,6 +47,7 @@ export async function benchCriteria(args: string[]): Promise<void> {
           batch: Number(values.batch),
           steps: Number(values.steps),
           criterion,
+          loss: values.loss as NonNullable<PruneOptions["loss"]>,
           seed,
           data: { path: values.data, limit: Number(values.limit), ...(mean ? { mean } : {}), ...(std ? { std } : {}) },
           onWarning: (m) => console.error(m),

@@ -3,7 +3,9 @@
  *
  *     npm run bench -- prediction [NAME ...] [--variants 8] [--seed 1] [--step 8] [--samples 40] [--cache DIR]
  *
- * The networks are timed interleaved, before and after the layers are, so that a drift of the machine shows on both.
+ * The networks are timed interleaved, before and after the layers are, so that a drift of the machine shows on both. The
+ * sum of the network's own kernels, from a profile of it, tells the table's error from what other work on the machine does
+ * to a whole run: a kernel often escapes it, a run of many milliseconds never does.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -20,7 +22,8 @@ import {
 } from "../src/latency/index.js";
 import { findOperator } from "../src/operators/index.js";
 import { applyPlan } from "../src/rewrite/index.js";
-import { measureModels, modelBytes, quantileOf, uniform } from "../src/runtime/index.js";
+import { measureModels, modelBytes, quantileOf, spawnChild, uniform } from "../src/runtime/index.js";
+import type { KernelTask } from "./prediction/kernel-child.js";
 import { type Subject, subjects } from "./prediction/networks.js";
 
 interface Row {
@@ -29,6 +32,8 @@ interface Row {
   readonly measured: number;
   /** The fastest sample of both runs: on a busy machine nearer to what a layer takes undisturbed. */
   readonly fastest: number;
+  /** Sum of the network's own kernels, and what a run costs besides. */
+  readonly kernels: number;
   readonly spread: number;
 }
 
@@ -54,6 +59,7 @@ export async function benchPrediction(args: string[]): Promise<void> {
   const table = await createLatencyTable(values.cache === undefined ? {} : { cacheDir: values.cache });
   const all: number[] = [];
   const quiet: number[] = [];
+  const own: number[] = [];
   for (const subject of subjects) {
     if (positionals.length > 0 && !positionals.includes(subject.name)) continue;
     const dense = subject.model();
@@ -68,10 +74,22 @@ export async function benchPrediction(args: string[]): Promise<void> {
     );
     const bytes = models.map(modelBytes);
     const time = () => measureModels(bytes, { inputs: { [inputName]: subject.dims }, samples, limitMs: 15_000, seed });
+    using child = spawnChild(new URL("./prediction/kernel-child.js", import.meta.url));
+    const { nodeNs, runNs } = table.device.calibration;
+    const profile = async (): Promise<number[]> => {
+      const sums: number[] = [];
+      for (const model of bytes) {
+        const task: KernelTask = { model, input: inputName, dims: subject.dims, nodeNs };
+        sums.push(runNs + (await child.request<number>("sum", task)));
+      }
+      return sums;
+    };
     const before = await time();
+    const kernelsBefore = await profile();
     const started = process.hrtime.bigint();
     const layers = await measureMissing(table, configs.flat(), { onWarning: (m) => console.error(m) });
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    const kernelsAfter = await profile();
     const after = await time();
     const rows: Row[] = models.map((_, i) => {
       const [a, b] = [before.latencies[i]!, after.latencies[i]!];
@@ -82,22 +100,25 @@ export async function benchPrediction(args: string[]): Promise<void> {
         predicted: predictNs(table, configs[i]!),
         measured,
         fastest: Math.min(a.min, b.min),
+        kernels: Math.min(kernelsBefore[i]!, kernelsAfter[i]!),
         spread: (a.q3 - a.q1) / a.median,
       };
     });
     console.log(`\n${subject.name}: ${layers} layers in ${seconds.toFixed(1)} s`);
     for (const r of rows)
       console.log(
-        `  ${r.name.padEnd(10)} predicted ${us(r.predicted)}  measured ${us(r.measured)}  ${percent(r.predicted / r.measured - 1)}  fastest ${us(r.fastest)}  ${percent(r.predicted / r.fastest - 1)}` +
+        `  ${r.name.padEnd(10)} predicted ${us(r.predicted)}  measured ${us(r.measured)}  ${percent(r.predicted / r.measured - 1)}  fastest ${us(r.fastest)}  ${percent(r.predicted / r.fastest - 1)}  kernels ${us(r.kernels)}  ${percent(r.predicted / r.kernels - 1)}` +
           `   ratio to dense ${(r.predicted / rows[0]!.predicted).toFixed(3)} / ${(r.measured / rows[0]!.measured).toFixed(3)}` +
           `   spread ${percent(r.spread)}`,
       );
     all.push(...rows.map((r) => Math.abs(r.predicted / r.measured - 1)));
+    own.push(...rows.map((r) => Math.abs(r.predicted / r.kernels - 1)));
     quiet.push(...rows.map((r) => Math.abs(r.predicted / r.fastest - 1)));
   }
   for (const [what, errors] of [
     ["first quartile", all],
     ["fastest sample", quiet],
+    ["sum of its own kernels", own],
   ] as const) {
     const sorted = Float64Array.from(errors).sort();
     const [median, worst] = [quantileOf(sorted, 0.5), sorted.at(-1) ?? 0];

@@ -94,7 +94,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
       const highs = await create();
       return (problem, budget) => {
         const text = toLpText(linearise(problem), budget);
-        return () => highs.solve(text, { mip_rel_gap: 0, mip_abs_gap: 0 }).ObjectiveValue;
+        return () => highs.solve(text, { mip_rel_gap: 0, mip_abs_gap: 0, time_limit: 60 }).ObjectiveValue;
       };
     },
   },
