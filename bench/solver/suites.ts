@@ -62,6 +62,11 @@ export const suites: Readonly<Record<string, (seeds: number) => Instance[]>> = {
     (["resnet50", "resnet101", "resnet152"] as const).flatMap((network) =>
       seedsTo(seeds).flatMap((seed) => ratios.map((ratio): Instance => ({ suite: "joint", network, seed, ratio }))),
     ),
+  /** Middling sizes, on which every contender can be asked often: for counting disagreements. */
+  agree: (seeds) =>
+    hardClasses.flatMap((kind) =>
+      seedsTo(seeds).map((seed): Instance => ({ suite: "hard", kind, classes: 15, items: 10, range: 1000, seed })),
+    ),
   hard: (seeds) =>
     hardClasses.flatMap((kind) =>
       (

@@ -25,6 +25,7 @@ export interface OptionValues {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly criterion?: Criterion;
+  readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
   readonly mode?: "joint" | "halp";
   readonly tolerance?: number;
   readonly steps?: number;
@@ -109,6 +110,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "bn-scale",
       "random",
     ]),
+  loss: () =>
+    new Option(
+      "--loss <NAME>",
+      "what the taylor criterion differentiates (default: auto: labels where there are any)",
+    ).choices(["auto", "cross-entropy", "own-labels", "projection"]),
   steps: () =>
     new Option("--steps <N>", "steps from the dense latency to the budget (default: 1)").argParser(
       integer("--steps", 1, 1000),

@@ -39,6 +39,7 @@ const slack = 0.96;
 export async function prune(options: PruneOptions): Promise<PruneResult> {
   const warnings: string[] = [];
   const warn = (message: string) => {
+    if (warnings.includes(message)) return;
     warnings.push(message);
     options.onWarning?.(message);
   };
@@ -74,7 +75,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const searches: StepSearch[] = [];
   for (let step = 0; step < steps - 1; step++) {
     options.onProgress?.({ phase: "steps", done: step, total: steps });
-    const search = await prepareStep(stage, data, oracle, options, step);
+    const search = await prepareStep(stage, data, oracle, options, step, warn);
     searches.push(search);
     const found = await search(targets[step] as number);
     await writeJson(
@@ -86,7 +87,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   }
 
   options.onProgress?.({ phase: "steps", done: steps - 1, total: steps });
-  searches.push(await prepareStep(stage, data, oracle, options, steps - 1));
+  searches.push(await prepareStep(stage, data, oracle, options, steps - 1, warn));
   let target = targets[steps - 1] as number;
   let best: Measured | undefined;
   let rounds = 0;

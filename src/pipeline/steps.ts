@@ -37,6 +37,7 @@ export async function prepareStep(
   oracle: Oracle,
   options: PruneOptions,
   step: number,
+  warn: (message: string) => void,
 ): Promise<StepSearch> {
   const { analyzed, coupling } = stage;
   const { original } = data;
@@ -46,9 +47,14 @@ export async function prepareStep(
     batches: data.batches(step),
     criterion: options.criterion ?? "taylor",
     seed: (options.seed ?? 0) + step,
+    threads: options.threads ?? 1,
+    ...(options.loss ? { loss: options.loss } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
   });
+  if (saliency.skippedBatches > 0)
+    warn(`${saliency.skippedBatches} batches were left out of the importance: their scores were NaN or infinite.`);
+  for (const { node, reason } of saliency.cut) warn(`Importance misses what goes through ${node}: ${reason}`);
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
   const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
   const variables = rankVariables(coupling, saliency.importance, (group) =>

@@ -46,6 +46,8 @@ export interface PruneOptions extends RunControls {
   readonly threads?: number;
   readonly data?: DataOptions;
   readonly criterion?: Criterion;
+  /** What the Taylor score differentiates; default "auto": labels where the data have them and the network classifies. */
+  readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
   /**
    * "joint" (default): latency depends on both sides of a layer. "halp": the paper's form, on its own outputs alone with
    * its inputs at their present width.
