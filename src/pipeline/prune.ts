@@ -93,8 +93,14 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   let rounds = 0;
   const most = ratio * (1 + (options.tolerance ?? defaults.tolerance));
   while (rounds < Math.max(1, options.rounds ?? defaults.rounds)) {
+    const found = await bestOf(searches.slice(-lookBack), target);
+    if (found instanceof HalpError) {
+      // What was measured before asks for less than there is: the best so far has to do.
+      if (best) break;
+      throw found;
+    }
     rounds++;
-    const measured = await measure(analyzed, await bestOf(searches.slice(-lookBack), target), options);
+    const measured = await measure(analyzed, found, options);
     const met = measured.ratio <= most;
     const better =
       !best || (met ? best.ratio > most || measured.found.kept > best.found.kept : measured.ratio < best.ratio);
@@ -139,11 +145,11 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
 
 /**
  * The last steps searched for one target, and the best of what they find: a step takes whole blocks of channels, and one
- * that took more than its share need not be the last word.
+ * that took more than its share need not be the last word. The error where none reaches the target.
  */
-async function bestOf(searches: readonly StepSearch[], targetNs: number): Promise<Found> {
+async function bestOf(searches: readonly StepSearch[], targetNs: number): Promise<Found | HalpError> {
   let best: Found | undefined;
-  let refused: unknown;
+  let refused: HalpError | undefined;
   for (const search of searches)
     try {
       const found = await search(targetNs);
@@ -152,8 +158,9 @@ async function bestOf(searches: readonly StepSearch[], targetNs: number): Promis
       if (!(error instanceof HalpError) || error.exitCode !== 3) throw error;
       refused = error;
     }
-  if (!best) throw refused;
-  return best;
+  if (best) return best;
+  if (refused) return refused;
+  throw new Error("there was no step to search from");
 }
 
 async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOptions): Promise<Measured> {
