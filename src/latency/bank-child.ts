@@ -3,7 +3,7 @@ import { modelBytes, profileModel, runtimeVersion, serveParent } from "../runtim
 import { attributeKernels, type RawLayer, readerNs } from "./attribute.js";
 import { buildBank } from "./bank.js";
 import type { LayerConfig } from "./config.js";
-import { type Calibration, calibrate, probeTraits, referenceLayer } from "./probes.js";
+import { type Calibration, calibrate, probeTraits, referenceLayer, referenceNs } from "./probes.js";
 import type { RuntimeTraits } from "./traits.js";
 
 export interface ProbeReply {
@@ -22,7 +22,8 @@ export interface BankTask {
 export interface BankReply {
   /** As many as configurations. */
   readonly layers: readonly RawLayer[];
-  readonly reference: RawLayer;
+  /** Nanoseconds of the reference layer. */
+  readonly referenceNs: number;
   /** What a node that does nothing took, the profiler's cost included. */
   readonly idleNs: number | undefined;
 }
@@ -41,6 +42,10 @@ serveParent({
       runs: (once) => Math.round(Math.min(task.maxRuns, Math.max(task.minRuns, task.targetNs / once))),
     });
     const layers = attributeKernels(profile, configs, bank.prefixOf);
-    return { layers: layers.slice(0, -1), reference: layers.at(-1) as RawLayer, idleNs: readerNs(profile) };
+    return {
+      layers: layers.slice(0, -1),
+      referenceNs: referenceNs(profile, bank.prefixOf(task.configs.length)),
+      idleNs: readerNs(profile),
+    };
   },
 });

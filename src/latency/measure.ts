@@ -46,7 +46,7 @@ const wideSpread = 0.12;
 /** Below this a spread says only that the clock counts whole microseconds. */
 const clockNs = 15_000;
 /** A change of the reference layer beyond this is taken for a drift of the machine, and taken out. */
-const driftLimit = 0.03;
+const driftLimit = 0.05;
 
 const entryPoint = new URL("./bank-child.js", import.meta.url);
 
@@ -65,7 +65,7 @@ export async function createLatencyTable(options: CreateOptions = {}): Promise<O
   using child = spawnChild(entryPoint, options.signal ? { signal: options.signal } : {});
   const probed = await child.request<ProbeReply>("probe", { threads });
   const probe: BankTask = { configs: [], threads, targetNs: 2e8, minRuns: 30, maxRuns: 200 };
-  const { reference } = await child.request<BankReply>("measure", probe);
+  const { referenceNs } = await child.request<BankReply>("measure", probe);
   const machine = describeDevice();
   const { cpu, flags, cores, arch, platform, node } = machine;
   const device: TableDevice = {
@@ -82,7 +82,7 @@ export async function createLatencyTable(options: CreateOptions = {}): Promise<O
     clock: "kernel-profile",
     traits: probed.traits,
     calibration: probed.calibration,
-    referenceNs: reference.lower,
+    referenceNs,
   };
   if (journal !== undefined) beginJournal(journal, device);
   return { device, entries: new Map(), ...(journal === undefined ? {} : { journal }) };
@@ -210,7 +210,7 @@ async function measureBank(
     maxRuns: 40,
   };
   const reply = await child.request<BankReply>("measure", task);
-  const speed = device.referenceNs / reply.reference.lower;
+  const speed = device.referenceNs / reply.referenceNs;
   const drift = Math.abs(speed - 1) > driftLimit ? speed : 1;
   // What the profiler costs depends on how cold the layers leave the caches: it is taken from the same bank.
   const { nodeNs: tight, idleNs } = device.calibration;
