@@ -34,16 +34,24 @@ const tolerance = 0.06;
 const flat = 0.25;
 const candidates = [32, 16, 8, 4];
 
-/** Measures what the table lacks for it, about a second of work. @throws HalpError as measureMissing */
-export async function probeAlignment(table: OwnTable, options: MeasureMissingOptions = {}): Promise<Alignment> {
+/**
+ * Measures what the table lacks for it, about a second of work.
+ * @returns with `configs`, the layers that it is read off: a table that holds them tells it anywhere.
+ * @throws HalpError as measureMissing
+ */
+export async function probeAlignment(
+  table: OwnTable,
+  options: MeasureMissingOptions = {},
+): Promise<Alignment & { readonly configs: readonly LayerConfig[] }> {
   const widths = Array.from({ length: (to - from) / 2 + 1 }, (_, i) => from + 2 * i);
   const { traits } = table.device;
   const byOutput = widths.map((w) => convConfigs(fixed, w, traits));
   const byInput = widths.map((w) => convConfigs(w, fixed, traits));
-  await measureMissing(table, [...byOutput, ...byInput].flat(), options);
+  const configs = [...byOutput, ...byInput].flat();
+  await measureMissing(table, configs, options);
   const fixedPart = table.device.calibration.runNs;
   const ns = (configs: readonly LayerConfig[]): number => predictNs(table, configs) - fixedPart;
-  return alignmentOf(widths, byOutput.map(ns), byInput.map(ns));
+  return { ...alignmentOf(widths, byOutput.map(ns), byInput.map(ns)), configs };
 }
 
 /** @param widths ascending, even, with at least two multiples of each candidate among them */

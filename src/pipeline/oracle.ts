@@ -14,6 +14,7 @@ import {
   type OwnTable,
   openTable,
   predictNs,
+  probeAlignment,
 } from "../latency/index.js";
 import type { PruneOptions } from "./types.js";
 
@@ -41,6 +42,7 @@ type OracleOptions = Pick<PruneOptions, "table" | "threads" | "cacheDir" | "sign
 export async function openOracle(options: OracleOptions, warn: (message: string) => void): Promise<Oracle> {
   const { signal, onProgress } = options;
   const table = await tableFor(options);
+  const { alignment } = await alignmentOf(table, options);
   const own = table.device.fingerprint === deviceFingerprint(table.device.threads);
   const ensure = async (configs: readonly LayerConfig[]) => {
     if (own)
@@ -74,8 +76,32 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
       await ensure(configs);
       return predictNs(table, configs);
     },
-    alignment: Math.max(4, table.device.traits.blockSize),
+    alignment,
   };
+}
+
+/** Widths below this step are not worth a measurement each, whatever the device. */
+const finest = 4;
+
+/**
+ * The multiple of channels that options are offered at, read off the device's staircase; and the layers it was read off. A
+ * table of another device that does not hold them is taken at the block size that its runtime was found to use.
+ */
+export async function alignmentOf(
+  table: OwnTable,
+  options: Pick<OracleOptions, "signal" | "onProgress">,
+): Promise<{ readonly alignment: number; readonly configs: readonly LayerConfig[] }> {
+  const { signal, onProgress } = options;
+  try {
+    const { grid, configs } = await probeAlignment(table, {
+      ...(signal ? { signal } : {}),
+      onProgress: (done, total) => onProgress?.({ phase: "finding the staircase", done, total }),
+    });
+    return { alignment: Math.max(finest, grid), configs };
+  } catch (error) {
+    if (!(error instanceof HalpError) || error.code !== "HALP_TABLE_DEVICE") throw error;
+    return { alignment: Math.max(finest, table.device.traits.blockSize), configs: [] };
+  }
 }
 
 async function tableFor(options: OracleOptions): Promise<OwnTable> {

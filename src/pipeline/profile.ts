@@ -20,6 +20,7 @@ import { readModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions } from "../problem/index.js";
 import { checkWritable } from "./files.js";
+import { alignmentOf } from "./oracle.js";
 import type { RunControls } from "./types.js";
 
 export interface ProfileOptions extends RunControls {
@@ -68,8 +69,9 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
   });
   const network = networkOf(analyzed, table.device.traits);
   const dense = networkConfigs(network, { dimsOf: () => undefined });
-  const configs = new Map(dense.map((c) => [layerKey(c), c]));
-  for (const c of sweptConfigs(analyzed, network, options.freeze ?? [])) configs.set(layerKey(c), c);
+  const { alignment, configs: reference } = await alignmentOf(table, options);
+  const configs = new Map([...dense, ...reference].map((c) => [layerKey(c), c]));
+  for (const c of sweptConfigs(analyzed, network, alignment, options.freeze ?? [])) configs.set(layerKey(c), c);
   const measured = await measureMissing(table, configs.values(), {
     ...(signal ? { signal } : {}),
     ...(onWarning ? { onWarning } : {}),
@@ -92,13 +94,17 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
 }
 
 /** Layers of the network with one group narrower, for every group and width. */
-function* sweptConfigs(analyzed: AnalyzedGraph, network: Network, freeze: readonly string[]): Generator<LayerConfig> {
+function* sweptConfigs(
+  analyzed: AnalyzedGraph,
+  network: Network,
+  alignment: number,
+  freeze: readonly string[],
+): Generator<LayerConfig> {
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze });
   const widths = axisWidths(coupling);
   const kept = Int32Array.from(coupling.groups, (g) => g.size);
-  const grid = { alignment: Math.max(4, network.traits.blockSize) };
   for (const group of coupling.groups) {
-    for (const count of groupOptions(group, grid, false)) {
+    for (const count of groupOptions(group, { alignment }, false)) {
       if (count === group.size) continue;
       kept[group.id] = count;
       yield* networkConfigs(network, { dimsOf: (value) => dimsAt(analyzed, widths, value, kept) });
