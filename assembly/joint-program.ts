@@ -5,7 +5,7 @@
 import { allocate, getF, getI, heapStart, release, setF, setI, top } from "./memory";
 
 /** How many potentials (at as many multipliers) guide the labels. */
-export const guideCount: i32 = 4;
+export const guideCount: i32 = 8;
 const mostWidth: i32 = 32;
 
 @unmanaged

@@ -85,16 +85,24 @@ let domainLists: usize = 0;
 /** f64[guideCount] */
 const guideLambdas = memory.data(8 * guideCount);
 
+/**
+ * The multipliers that bound the labels. The far ones matter where a partial choice has taken or left out something large:
+ * what is left then has a slope of its own.
+ */
 function setGuideLambdas(): void {
   setF(guideLambdas, 0, lambda);
   setF(guideLambdas, 1, 0.88 * lambda);
   setF(guideLambdas, 2, 1.04 * lambda);
   setF(guideLambdas, 3, 1.14 * lambda);
+  setF(guideLambdas, 4, 0.95 * lambda);
+  setF(guideLambdas, 5, 0.75 * lambda);
+  setF(guideLambdas, 6, 1.35 * lambda);
+  setF(guideLambdas, 7, 0.6 * lambda);
 }
 
-/** More than the rounding error of any bound with multipliers up to 1.2 l, in grid numbers of value. */
+/** More than the rounding error of any bound with multipliers up to 1.4 l, in grid numbers of value. */
 function setMargin(l: f64): void {
-  margin = 0.25 + terms * 4.440892098500626e-16 * (valueTotal + 1.2 * l * weightTotal); // 2^-51
+  margin = 0.25 + terms * 4.440892098500626e-16 * (valueTotal + 1.4 * l * weightTotal); // 2^-51
 }
 
 function copyChoice(to: usize, from: usize): void {

@@ -7,8 +7,11 @@ import { backward, type Completions, completions, type Decoded, decode, marginal
 import { buildProgram, gain, type Program } from "./joint-program.js";
 import { tieStates } from "./solve-classes.js";
 
-/** The multipliers, relative to the dual's, whose potentials bound the labels. */
-const multipliers = [1, 0.88, 1.04, 1.14];
+/**
+ * The multipliers, relative to the dual's, whose potentials bound the labels. The far ones matter where a partial choice has
+ * taken or left out something large: what is left then has a slope of its own.
+ */
+const multipliers = [1, 0.88, 1.04, 1.14, 0.95, 0.75, 1.35, 0.6];
 
 /** Partial choices up to some step: by frontier state, then by rising weight and value. */
 interface Labels {
@@ -70,7 +73,7 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
   const best: Incumbent = { ...known, step: -1, label: 0, completion: 0 };
   // Rounding: each potential sums some terms per step, none larger than the totals.
   const terms = 16 + plan.steps.reduce((n, step) => n + 2 + step.edges.length, 0);
-  const margin = 0.25 + terms * 2 ** -51 * (totals.valueTotal + 1.2 * lambda * totals.weightTotal);
+  const margin = 0.25 + terms * 2 ** -51 * (totals.valueTotal + 1.4 * lambda * totals.weightTotal);
   let exhaustive = true;
   /** Whether bounds at the budget and at the best known weight leave room for what is looked for. */
   const alive = (upper: number, upperAtBest: number): boolean =>
