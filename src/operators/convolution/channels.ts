@@ -76,7 +76,7 @@ function convolution(transposed: boolean): ChannelRule {
       outputs = blocks && repeatEach(blocks, outputsPerBlock);
       if (transposed) c.setLabels(w, 0, inputs);
       else c.setLabels(w, 0, outputs);
-    } else if (inputs === null && inputsPerBlock === 1) {
+    } else if (inputs === null && inputsPerBlock === 1 && outputsPerBlock === 1) {
       outputs = null; // depthwise on fixed channels: each output hangs on an input that must stay
     } else {
       const places = tiePlaces(c, inputs, inputsPerBlock);

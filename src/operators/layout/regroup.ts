@@ -46,7 +46,7 @@ export function segments(before: readonly number[], after: readonly number[]): S
  *
  * Axes that merge: the long axis repeats the labels of the axis that had them. An axis that splits: removal must stay
  * rectangular, so one of the new axes takes the labels, and what shares a place on it is joined; taken is the axis that
- * needs no joining, else the one that leaves most channels (of equals, the first).
+ * leaves most channels (of equals, the first).
  */
 export function regroup(c: ChannelContext, input: string, output: string): void {
   const before = c.type(input)?.dims ?? [];
@@ -83,28 +83,53 @@ function indexAlong(dims: readonly number[], axes: readonly number[], target: nu
   return (flat) => Math.floor(flat / inner) % extent;
 }
 
-/** The axis along which fewest labels have to be joined. */
+/** The axis that leaves most channels once what shares a place on it is joined; of equals, the one with least to join, then the first. */
 function chooseAxis(dims: readonly number[], axes: readonly number[], flat: Int32Array): number | undefined {
   let best: number | undefined;
-  let bestScore = -1;
+  let most = { left: 0, joins: 0 };
   for (const target of axes) {
-    const extent = dims[target] as number;
-    if (extent === 1 && axes.some((a) => dims[a] !== 1)) continue;
-    const at = indexAlong(dims, axes, target);
-    const first = new Int32Array(extent).fill(-2);
-    let free = true;
-    for (let i = 0; i < flat.length; i++) {
-      const k = at(i);
-      if (first[k] === -2) first[k] = flat[i] as number;
-      else if (first[k] !== flat[i]) free = false;
-    }
-    const score = free ? Number.MAX_SAFE_INTEGER : extent;
-    if (score > bestScore) {
+    if (dims[target] === 1 && axes.some((a) => dims[a] !== 1)) continue;
+    const found = countJoined(flat, dims[target] as number, indexAlong(dims, axes, target));
+    if (found.left > most.left || (found.left === most.left && found.joins < most.joins)) {
       best = target;
-      bestScore = score;
+      most = found;
     }
   }
   return best;
+}
+
+interface Joined {
+  /** Classes of labels that are left. */
+  readonly left: number;
+  /** Elements that do not have the label of the first at their place. */
+  readonly joins: number;
+}
+
+/** Classes of labels once those at the same place, of `extent`, are one. Fixed positions count for nothing. */
+function countJoined(flat: Int32Array, extent: number, at: (flat: number) => number): Joined {
+  const parent = new Map<number, number>();
+  for (const label of flat) parent.set(label, label);
+  const find = (label: number): number => {
+    let root = label;
+    for (let up = parent.get(root) ?? root; up !== root; up = parent.get(root) ?? root) root = up;
+    parent.set(label, root);
+    return root;
+  };
+  const first = new Int32Array(extent).fill(-2);
+  let joins = 0;
+  for (let i = 0; i < flat.length; i++) {
+    const label = flat[i] as number;
+    const other = first[at(i)] as number;
+    if (other === -2) first[at(i)] = label;
+    else if (other !== label) {
+      joins++;
+      const [low, high] = [find(label), find(other)].sort((x, y) => x - y) as [number, number];
+      parent.set(high, low); // -1, the fixed ones, stays on top
+    }
+  }
+  let left = 0;
+  for (const label of parent.keys()) if (label >= 0 && find(label) === label) left++;
+  return { left, joins };
 }
 
 function place(

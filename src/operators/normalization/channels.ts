@@ -21,9 +21,21 @@ function overAxes(axesOf: (c: ChannelContext, rank: number) => number[], what: s
   };
 }
 
+/** Statistics over all axes behind the channels': what lies there must stay. */
+const instanceNormalization: ChannelRule = (c) => {
+  const [x = ""] = c.node.inputs;
+  const rank = c.type(x)?.dims.length ?? 0;
+  for (let axis = 2; axis < rank; axis++)
+    c.freeze(
+      c.labels(x, axis),
+      "InstanceNormalization takes its statistics over these channels, so each depends on all",
+    );
+  perChannel(c);
+};
+
 export const channels: Readonly<Record<string, ChannelRule>> = {
   BatchNormalization: perChannel,
-  InstanceNormalization: perChannel,
+  InstanceNormalization: instanceNormalization,
   LayerNormalization: overAxes((c, rank) => {
     const first = intAttr(c.node, "axis", -1);
     const from = first < 0 ? first + rank : first;
