@@ -67,12 +67,13 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
     ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
     ...(signal ? { signal } : {}),
   });
+  const known = new Set(table.entries.keys());
   const network = networkOf(analyzed, table.device.traits);
   const dense = networkConfigs(network, { dimsOf: () => undefined });
   const { alignment, configs: reference } = await alignmentOf(table, options);
   const configs = new Map([...dense, ...reference].map((c) => [layerKey(c), c]));
   for (const c of sweptConfigs(analyzed, network, alignment, options.freeze ?? [])) configs.set(layerKey(c), c);
-  const measured = await measureMissing(table, configs.values(), {
+  await measureMissing(table, configs.values(), {
     ...(signal ? { signal } : {}),
     ...(onWarning ? { onWarning } : {}),
     onProgress: (done, total) => onProgress?.({ phase: "measuring layers", done, total }),
@@ -87,7 +88,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
     format: "halp.profile/1",
     device: table.device,
     entries: own.entries.size,
-    measured,
+    measured: [...own.entries.keys()].filter((key) => !known.has(key)).length,
     predictedNs: predictNs(own, dense),
     output: options.output,
   };
