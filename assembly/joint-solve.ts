@@ -15,7 +15,7 @@ import { FEASIBLE, INFEASIBLE, NO_MEMORY, OPTIMAL, RUNNING } from "./solve";
 /** Every choice takes a forbidden pair. */
 export const IMPOSSIBLE: i32 = 5;
 
-const tieStates: f64 = 16384;
+const tieStates: f64 = 4096;
 const mostEvaluations: i32 = 60;
 
 // Labels: f64 weight, f64 value, i32 state, u32 link (parent label * options + option).

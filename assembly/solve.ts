@@ -27,7 +27,7 @@ export const NO_MEMORY: i32 = 4;
  * Up to so many states the search keeps every choice that ties with the best, and so finds the lexicographically smallest of
  * them; beyond, it looks only for better value or, at equal value, lower weight.
  */
-const tieStates: f64 = 16384;
+const tieStates: f64 = 4096;
 
 // ---- results
 /** i32[classCount]: the number of the item taken within its class. */

@@ -6,7 +6,7 @@ import type { Prepared } from "./prepare.js";
  * Up to so many states the search keeps every choice that ties with the best, and so finds the lexicographically smallest
  * of them; beyond, it looks only for better value or, at equal value, lower weight. The count makes it the same everywhere.
  */
-export const tieStates = 1 << 14;
+export const tieStates = 1 << 12;
 
 /** One decided class: which items it could take, and for each state its parent state and item: parent * items + item. */
 interface Stage {
