@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import t from "tap";
 import { analyzeCoupling } from "../../src/coupling/index.js";
+import { attr } from "../../src/graph/attributes.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { findOperator } from "../../src/operators/index.js";
 import { applyPlan, verifyRewrite } from "../../src/rewrite/index.js";
@@ -12,6 +13,8 @@ interface Special {
   readonly build: (n: Layers) => void;
   readonly free: readonly string[];
   readonly frozen?: readonly string[];
+  /** Default 9, 13, 18. */
+  readonly opsets?: readonly number[];
 }
 
 const specials: Readonly<Record<string, Special>> = {
@@ -81,6 +84,17 @@ const specials: Readonly<Record<string, Special>> = {
     // Whole groups of two may go: each has statistics of its own.
     free: ["a:4"],
   },
+  GroupNormalization: {
+    build(n) {
+      const parameters = n.opset < 21 ? 4 : 8; // once for each group, later for each channel
+      const a = n.layer("a", n.image(4), 3, 8);
+      const inputs = [a, n.weights("scale", [parameters], 1), n.weights("bias", [parameters])];
+      const y = n.relu(n.op("GroupNormalization", inputs, { num_groups: attr.int(4) }));
+      n.classify(n.layer("b", y, 8, 5), 5);
+    },
+    free: ["a:4", "b:5"],
+    opsets: [18, 21],
+  },
   "one group for all channels, written with InstanceNormalization": {
     build(n) {
       const a = n.layer("a", n.image(4), 3, 8);
@@ -93,9 +107,9 @@ const specials: Readonly<Record<string, Special>> = {
   },
 };
 
-for (const [name, { build, free, frozen = ["fc:5"] }] of Object.entries(specials))
+for (const [name, { build, free, frozen = ["fc:5"], opsets = [9, 13, 18] }] of Object.entries(specials))
   t.test(name, async (t) => {
-    for (const opset of [9, 13, 18]) {
+    for (const opset of opsets) {
       const net = new Layers(opset);
       build(net);
       const analyzed = analyzeGraph(net.model(opset), findOperator, { batch: 2 });

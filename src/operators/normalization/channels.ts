@@ -33,6 +33,31 @@ const instanceNormalization: ChannelRule = (c) => {
   perChannel(c);
 };
 
+/**
+ * Each group has statistics of its own, so whole groups may go. Scale and bias have one entry a channel; before opset 21, one
+ * a group.
+ */
+const groupNormalization: ChannelRule = (c) => {
+  const [x = "", ...parameters] = c.node.inputs;
+  const [y = ""] = c.node.outputs;
+  const rank = c.type(x)?.dims.length ?? 0;
+  const labels = c.labels(x, 1);
+  const groups = intAttr(c.node, "num_groups", 1);
+  if (groups === 1)
+    c.freeze(labels, "GroupNormalization takes its statistics over these channels, so each depends on all");
+  for (let axis = 2; axis < rank; axis++)
+    c.freeze(c.labels(x, axis), "GroupNormalization takes its statistics along it");
+  if (labels) {
+    const perGroup = labels.length / groups;
+    const first = Int32Array.from({ length: groups }, (_, g) => labels[g * perGroup] as number);
+    for (let g = 0; g < groups; g++)
+      for (let j = 1; j < perGroup; j++)
+        c.join(first.subarray(g, g + 1), labels.subarray(g * perGroup + j, g * perGroup + j + 1));
+    for (const p of parameters) if (p !== "") c.setLabels(p, 0, c.type(p)?.dims[0] === labels.length ? labels : first);
+  }
+  handOn(c, x, y);
+};
+
 export const channels: Readonly<Record<string, ChannelRule>> = {
   BatchNormalization: perChannel,
   InstanceNormalization: instanceNormalization,
@@ -41,7 +66,7 @@ export const channels: Readonly<Record<string, ChannelRule>> = {
     const from = first < 0 ? first + rank : first;
     return Array.from({ length: rank - from }, (_, i) => from + i);
   }, "LayerNormalization"),
-  GroupNormalization: overAxes(() => [1], "GroupNormalization"),
+  GroupNormalization: groupNormalization,
   LRN: overAxes(() => [1], "LRN"),
   LpNormalization: overAxes((c) => [intAttr(c.node, "axis", -1)], "LpNormalization"),
 };
