@@ -1,5 +1,6 @@
 /** What `halp inspect` finds out, as data. */
 import type { Coupling, describe } from "../coupling/index.js";
+import { prunableMacs } from "../coupling/prunable-macs.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { type Dim, normalDomain } from "../graph/ir.js";
 import { countParameters } from "../graph/parameters.js";
@@ -37,6 +38,8 @@ export interface Inspection {
   readonly operators: Readonly<Record<string, number>>;
   /** Multiply-accumulates of one run at these input dims; null where a shape is unknown. */
   readonly macs: number | null;
+  /** Those of them that read or make a channel that may go; null likewise. */
+  readonly prunableMacs: number | null;
   /** Elements of floating-point constants. */
   readonly parameters: number;
   readonly groups: readonly InspectedGroup[];
@@ -68,6 +71,7 @@ export function inspectModel(path: string, analyzed: AnalyzedGraph, coupling: Co
     outputs: graph.outputs.map(({ name }) => ({ name, dims: types.get(name)?.dims ?? null })),
     operators,
     macs,
+    prunableMacs: prunableMacs(analyzed, coupling)?.prunable ?? null,
     parameters: countParameters(analyzed),
     groups: coupling.groups.map((group) => ({
       name: group.name,

@@ -1,6 +1,6 @@
 /** `halp inspect` for people: a tree that fits the terminal. */
 import type { InspectedGroup, InspectedNode, Inspection } from "./inspect-model.js";
-import { formatCount, formatDims, plural } from "./quantities.js";
+import { formatCount, formatDims, formatPercent, plural } from "./quantities.js";
 import { printable, type Styles } from "./style.js";
 import { truncate, wrap } from "./table.js";
 
@@ -20,7 +20,7 @@ export function renderInspection(found: Inspection, width: number, styles: Style
     }),
     ...found.outputs.map((o): [string, string] => ["output", `${o.name} ${formatDims(o.dims ?? undefined)}`]),
     ["operators", operators],
-    ["MACs", found.macs === null ? "unknown: not all shapes are" : formatCount(found.macs)],
+    ["MACs", found.macs === null ? "unknown: not all shapes are" : describeMacs(found.macs, found.prunableMacs)],
     ["parameters", formatCount(found.parameters)],
     [
       "groups",
@@ -36,6 +36,12 @@ export function renderInspection(found: Inspection, width: number, styles: Style
     lines.push("", styles.bold(title), ...renderUnknown(found.unknown, width, all));
   }
   return lines.join("\n");
+}
+
+function describeMacs(all: number, prunable: number | null): string {
+  const share =
+    prunable === null || all === 0 ? "" : `, ${formatPercent(prunable / all)} of them on channels that may go`;
+  return formatCount(all) + share;
 }
 
 /** By operator, and with `all` by node. */
