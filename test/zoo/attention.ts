@@ -82,6 +82,7 @@ function vit(
   name: string,
   attention: (n: Layers, name: string, x: string, c: number, how: Attention) => string,
   expected: Pick<ZooNetwork, "free" | "frozen" | "share">,
+  how: Attention = { heads: 2, width: 6 },
 ): ZooNetwork {
   return {
     name,
@@ -90,7 +91,7 @@ function vit(
       const patches = n.reshape(n.layer("patch", n.image(), 3, c, { k: 4, stride: 4 }), [0, c, -1]);
       let y = n.add(n.transpose(patches, [0, 2, 1]), n.weights("position", [1, 16, c]));
       for (const block of ["b0", "b1"]) {
-        y = n.add(y, attention(n, block, n.layerNorm(`${block}.n1`, y, c), c, { heads: 2, width: 6 }));
+        y = n.add(y, attention(n, block, n.layerNorm(`${block}.n1`, y, c), c, how));
         const inner = n.gelu(n.dense(`${block}.mlp1`, n.layerNorm(`${block}.n2`, y, c), c, 4 * c));
         y = n.add(y, n.dense(`${block}.mlp2`, inner, 4 * c, c));
       }
@@ -122,4 +123,15 @@ export const attentionNetworks: readonly ZooNetwork[] = [
     frozen: trunk,
     share: 0.7,
   }),
+  vit(
+    "ViT, more heads than places",
+    splitAttention,
+    {
+      // Whole heads go, and each takes its Q, K and V along.
+      free: ["b0.q:4", "b0.mlp1:64", "b1.q:4", "b1.mlp1:64"],
+      frozen: trunk,
+      share: 0.7,
+    },
+    { heads: 4, width: 3 },
+  ),
 ];
