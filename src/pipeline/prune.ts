@@ -8,9 +8,9 @@ import { readModel, validateModel, writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
-import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData } from "./data.js";
+import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, type PruneData } from "./data.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
-import { openOracle } from "./oracle.js";
+import { type Oracle, openOracle } from "./oracle.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
 import { type Found, prepareStep, type Stage, type StepSearch, stageOf } from "./steps.js";
@@ -66,56 +66,13 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const ratio = await budgetRatio(options, analyzed);
   const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
 
-  let stage: Stage = {
-    analyzed,
-    coupling,
-    kept: 1,
-    origin: Int32Array.from({ length: coupling.channelCount }, (_, i) => i),
-  };
-  const searches: StepSearch[] = [];
-  for (let step = 0; step < steps - 1; step++) {
-    options.onProgress?.({ phase: "steps", done: step, total: steps });
-    const search = await prepareStep(stage, data, oracle, options, step, warn);
-    searches.push(search);
-    const found = await search(targets[step] as number);
-    await writeJson(
-      options.runFolder,
-      `step-${step + 1}.json`,
-      stepRecord(coupling, found.candidate, targets[step] as number),
-    );
-    stage = stageOf(found, coupling, options.freeze ?? []);
-  }
-
-  options.onProgress?.({ phase: "steps", done: steps - 1, total: steps });
-  searches.push(await prepareStep(stage, data, oracle, options, steps - 1, warn));
-  let target = targets[steps - 1] as number;
-  let best: Measured | undefined;
-  let rounds = 0;
-  const most = ratio * (1 + (options.tolerance ?? defaults.tolerance));
-  while (rounds < Math.max(1, options.rounds ?? defaults.rounds)) {
-    const found = await bestOf(searches.slice(-lookBack), target);
-    if (found instanceof HalpError) {
-      // What was measured before asks for less than there is: the best so far has to do.
-      if (best) break;
-      throw found;
-    }
-    rounds++;
-    const measured = await measure(analyzed, found, options);
-    const met = measured.ratio <= most;
-    const better =
-      !best || (met ? best.ratio > most || measured.found.kept > best.found.kept : measured.ratio < best.ratio);
-    if (better) best = measured;
-    if (met && measured.ratio >= slack * ratio) break;
-    // What was measured says how far the prediction is off; the next target makes up for it.
-    target *= ratio / measured.ratio;
-    if (target > densePredictedNs) break;
-  }
-  if (!best) throw new Error("no round was measured");
-
-  const { candidate, kept: importanceKept } = best.found;
   const feeds = await judgeFeeds(data);
-  const verifyOptions = feeds.length > 0 ? { seed, feeds } : { seed };
-  const { maxError } = verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, verifyOptions);
+  const verify = ({ candidate }: Found) =>
+    verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, feeds.length > 0 ? { seed, feeds } : { seed });
+  const searches = await takeSteps(data, oracle, options, targets, verify, warn);
+  const { best, rounds } = await settle(searches, targets[steps - 1] as number, ratio, analyzed, options);
+  const { candidate, kept: importanceKept } = best.found;
+  const { maxError } = verify(best.found);
   await writeModel(candidate.model.model, options.output);
   const outputError = await judgeOutputs(model, candidate.model.model, data, options);
   const accuracy = await judgeAccuracy(model, candidate.model.model, data, options);
@@ -139,8 +96,70 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   };
   await writeJson(options.runFolder, "plan.json", planRecord(coupling, candidate.plan));
   await writeJson(options.runFolder, "result.json", result);
-  if (best.ratio > most) throw missedBudget(result);
+  if (best.ratio > highest(ratio, options)) throw missedBudget(result);
   return result;
+}
+
+/** Walks down the schedule. @returns the searches that its steps opened; the last one's target is left to be searched. */
+async function takeSteps(
+  data: PruneData,
+  oracle: Oracle,
+  options: PruneOptions,
+  targetsNs: readonly number[],
+  verify: (found: Found) => void,
+  warn: (message: string) => void,
+): Promise<StepSearch[]> {
+  const { analyzed, coupling } = data.original;
+  const origin = Int32Array.from({ length: coupling.channelCount }, (_, i) => i);
+  let stage: Stage = { analyzed, coupling, origin, kept: 1 };
+  const searches: StepSearch[] = [];
+  for (const [step, targetNs] of targetsNs.entries()) {
+    options.onProgress?.({ phase: "steps", done: step, total: targetsNs.length });
+    const search = await prepareStep(stage, data, oracle, options, step, warn);
+    searches.push(search);
+    if (step === targetsNs.length - 1) break;
+    const found = await search(targetNs);
+    verify(found);
+    await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, found.candidate, targetNs));
+    stage = stageOf(found, coupling, options.freeze ?? []);
+  }
+  return searches;
+}
+
+/** The ratio that still counts as within the budget. */
+function highest(ratio: number, options: PruneOptions): number {
+  return ratio * (1 + (options.tolerance ?? defaults.tolerance));
+}
+
+/** Measures what the last steps find, corrects the target by it, and searches again, until the budget is met. */
+async function settle(
+  searches: readonly StepSearch[],
+  firstTargetNs: number,
+  ratio: number,
+  analyzed: AnalyzedGraph,
+  options: PruneOptions,
+): Promise<{ best: Measured; rounds: number }> {
+  const most = highest(ratio, options);
+  let targetNs = firstTargetNs;
+  let best: Measured | undefined;
+  let rounds = 0;
+  do {
+    const found = await bestOf(searches.slice(-lookBack), targetNs);
+    if (found instanceof HalpError) {
+      // What was measured before asks for less than there is: the best so far has to do.
+      if (best) break;
+      throw found;
+    }
+    rounds++;
+    const measured = await measure(analyzed, found, options);
+    const met = measured.ratio <= most;
+    if (!best || (met ? best.ratio > most || measured.found.kept > best.found.kept : measured.ratio < best.ratio))
+      best = measured;
+    if (met && measured.ratio >= slack * ratio) break;
+    // What was measured says how far the prediction is off; the next target makes up for it.
+    targetNs *= ratio / measured.ratio;
+  } while (rounds < (options.rounds ?? defaults.rounds));
+  return { best, rounds };
 }
 
 /**
