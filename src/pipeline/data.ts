@@ -1,7 +1,7 @@
 /** Data of a run: what importance is taken from, and what the networks are judged on. */
 import type { Coupling } from "../coupling/index.js";
 import type { Batch, Dataset } from "../data/index.js";
-import { compareOutputs, datasetFeeds, drawForModel, evaluate, openForModel } from "../evaluation/index.js";
+import { compareOutputs, datasetFeeds, drawForModel, evaluate, noiseFeeds, openForModel } from "../evaluation/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
 import { createSession, type Feeds, floatTensor } from "../runtime/index.js";
@@ -58,9 +58,17 @@ export async function openPruneData(
   };
 }
 
+/** Whether batches of a data set are all that the network reads; others are judged on noise in every input. */
+function takesImages(analyzed: AnalyzedGraph): boolean {
+  const [input, ...others] = analyzed.inputDims.keys();
+  return others.length === 0 && analyzed.types.get(input ?? "")?.dtype === "float32";
+}
+
 /** One batch of what the networks are judged on, to verify a rewriting with. */
 export async function judgeFeeds(data: PruneData): Promise<readonly Feeds[]> {
-  const [input] = data.original.analyzed.inputDims.keys();
+  const { analyzed } = data.original;
+  if (!takesImages(analyzed)) return [];
+  const [input] = analyzed.inputDims.keys();
   for await (const batch of data.judge.batches({ batchSize: data.batchSize, limit: data.batchSize, dropLast: true }))
     return [{ [input ?? ""]: floatTensor(batch.images, batch.dims) }];
   return [];
@@ -76,7 +84,12 @@ export async function judgeOutputs(
   using a = createSession(dense, { threads: options.threads ?? 1 });
   using b = createSession(pruned, { threads: options.threads ?? 1 });
   const limit = Math.max(data.batchSize, compared);
-  const comparison = await compareOutputs(a, b, datasetFeeds(a, data.judge, { batchSize: data.batchSize, limit }));
+  const { analyzed } = data.original;
+  const { signal } = options;
+  const feeds = takesImages(analyzed)
+    ? datasetFeeds(a, data.judge, { batchSize: data.batchSize, limit, ...(signal ? { signal } : {}) })
+    : noiseFeeds(a, analyzed.inputDims, { batches: compared, seed: options.seed ?? 0, ...(signal ? { signal } : {}) });
+  const comparison = await compareOutputs(a, b, feeds);
   return Math.max(...comparison.outputs.map((o) => o.relativeError));
 }
 

@@ -111,6 +111,18 @@ t.test("the smallest latency that can be reached stands in the message of an inf
   });
 });
 
+t.test("a network with two inputs is pruned by a criterion of its weights; taylor says what to do", async (t) => {
+  const n = new Net();
+  const left = n.relu(n.conv("left", n.input(3, 32, "a"), 3, 32));
+  const right = n.relu(n.conv("right", n.input(3, 32, "b"), 3, 32));
+  n.head(n.relu(n.conv("both", n.op("Add", [left, right]), 32, 64)), 64);
+  const path = join(folder, "two.onnx");
+  await writeModel(n.model(), path);
+  const result = await prune(optionsOf({ model: path, criterion: "l1", budget: { kind: "ratio", ratio: 0.7 } }));
+  t.ok(result.maskedError < 1e-4 && result.outputError > 0);
+  await t.rejects(prune(optionsOf({ model: path })), { name: "HalpError", message: /criterion/ });
+});
+
 t.test("Ctrl-C stops a run", async (t) => {
   const controller = new AbortController();
   const options = optionsOf({
