@@ -26,7 +26,7 @@ interface Measured {
 }
 
 const defaults = { steps: 1, rounds: 3, tolerance: 0.03, threads: 1, seed: 0 };
-/** Steps that the last target is searched from. */
+/** Steps that a target is searched from: the one at hand, and those before it. */
 const lookBack = 3;
 /** Below this share of the budget more was removed than asked for, and another round is worth its time. */
 const slack = 0.96;
@@ -115,10 +115,10 @@ async function takeSteps(
   const searches: StepSearch[] = [];
   for (const [step, targetNs] of targetsNs.entries()) {
     options.onProgress?.({ phase: "steps", done: step, total: targetsNs.length });
-    const search = await prepareStep(stage, data, oracle, options, step, warn);
-    searches.push(search);
+    searches.push(await prepareStep(stage, data, oracle, options, step, warn));
     if (step === targetsNs.length - 1) break;
-    const found = await search(targetNs);
+    const found = await bestOf(searches.slice(-lookBack), targetNs);
+    if (found instanceof HalpError) throw found;
     verify(found);
     await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, found.candidate, targetNs));
     stage = stageOf(found, coupling, options.freeze ?? []);
@@ -163,8 +163,8 @@ async function settle(
 }
 
 /**
- * The last steps searched for one target, and the best of what they find: a step takes whole blocks of channels, and one
- * that took more than its share need not be the last word. The error where none reaches the target.
+ * The last steps searched for one target, and the best of what they find: a step takes whole blocks of channels, and what
+ * one took beyond its share may come back. The error where none reaches the target.
  */
 async function bestOf(searches: readonly StepSearch[], targetNs: number): Promise<Found | HalpError> {
   let best: Found | undefined;
