@@ -225,5 +225,12 @@ function entryFrom(config: LayerConfig, raw: RawLayer, nodeNs: number, drift: nu
   const net = (v: number): number => Math.round(Math.max(0, v - raw.kernels * nodeNs) * drift);
   const { min, q1, median, q3, count } = raw.samples;
   const samples: Samples = { min: net(min), q1: net(q1), median: net(median), q3: net(q3), count };
-  return { config, ns: net(raw.lower), samples, kernels: raw.kernels, layoutAsExpected: raw.layoutAsExpected };
+  const ns = net(raw.lower);
+  if (!Number.isFinite(ns))
+    throw new HalpError(
+      "HALP_MEASURE_FAILED",
+      `The runtime's profile holds no time for the layer ${layerKey(config)}. Run again; where it stays so, freeze the group of this layer and report it.`,
+      { name: layerKey(config), exitCode: 1 },
+    );
+  return { config, ns, samples, kernels: raw.kernels, layoutAsExpected: raw.layoutAsExpected };
 }
