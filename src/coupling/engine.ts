@@ -3,7 +3,8 @@
  * join labels or hand them on (`src/operators/<family>/channels.ts`). Knows no operator by name.
  */
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import type { Attribute, Graph, Node } from "../graph/ir.js";
+import type { Node } from "../graph/ir.js";
+import { namesInside } from "../graph/topology.js";
 import type { AxisLabels, ChannelContext, OperatorSpec } from "../operators/spec.js";
 import { LabelClasses, normalized } from "./labels.js";
 
@@ -85,7 +86,7 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
 
   for (const node of graph.nodes) {
     touched.set(node, new Set());
-    const captured = [...node.attributes.values()].flatMap(namesUsedInside);
+    const captured = namesInside(node);
     for (const name of captured) freezeValue(name, `is read inside the subgraph of ${describe(node)}`);
     const spec = findOperator(node.opType, node.domain);
     const named = node.outputs.filter((o) => o !== "");
@@ -125,13 +126,4 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
 /** How a node is named to the user. */
 export function describe(node: Node): string {
   return `${node.opType} "${node.name || (node.outputs[0] ?? "")}"`;
-}
-
-function namesUsedInside(attribute: Attribute): string[] {
-  const graphs: readonly Graph[] =
-    attribute.kind === "graph" ? [attribute.value] : attribute.kind === "graphs" ? attribute.value : [];
-  return graphs.flatMap((g) => [
-    ...g.outputs.map((o) => o.name),
-    ...g.nodes.flatMap((n) => [...n.inputs, ...[...n.attributes.values()].flatMap(namesUsedInside)]),
-  ]);
 }

@@ -8,7 +8,7 @@ function subgraphsOf(attribute: Attribute): readonly Graph[] {
 }
 
 /** All names that the subgraphs of a node mention, at any depth; those of the enclosing graph are read by the node. */
-function namesInside(node: Node): string[] {
+export function namesInside(node: Node): string[] {
   const names: string[] = [];
   for (const attribute of node.attributes.values())
     for (const graph of subgraphsOf(attribute)) {

@@ -5,8 +5,9 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { Graph, Model, Node, Tensor, ValueInfo } from "../graph/ir.js";
+import { removeDeadNodes } from "../graph/topology.js";
 import type { OperatorSpec } from "../operators/spec.js";
-import { substitute, withoutDead } from "./clean.js";
+import { substitute } from "./clean.js";
 import { constantNode, cutTensor, fixedConstants } from "./constants.js";
 import { foldGates } from "./fold-gates.js";
 import { gateConstant } from "./gate.js";
@@ -48,7 +49,7 @@ export function applyPlan(
   if (!vanishing.ok) throw disconnects(vanishing);
   const cut = cutGraph(analyzed, coupling, kept, vanishing, findOperator);
   const products = [...vanishing.gates.keys()].map((node) => node.outputs[0] ?? "");
-  const graph = withoutDead(foldGates(cut, products));
+  const graph = removeDeadNodes(foldGates(cut, products));
   const model = recordPruning({ ...analyzed.model, graph }, coupling, plan);
   const after = analyzeAgain(model, analyzed, findOperator);
   checkDims(analyzed, after, kept);
@@ -78,7 +79,7 @@ function cutGraph(
   const nodes: Node[] = [];
   const materialized: Tensor[] = [];
 
-  for (const original of withoutDead(graph).nodes) {
+  for (const original of removeDeadNodes(graph).nodes) {
     const spec = findOperator(original.opType, original.domain);
     const named = original.outputs.filter((o) => o !== "");
     if (named.every((o) => vanishing.absentValues.has(o) || kept.isGone(o))) continue;

@@ -2,8 +2,8 @@
 import { intAttr } from "../graph/attributes.js";
 import type { Graph, Node, Tensor } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
+import { namesInside } from "../graph/topology.js";
 import { constantNode } from "./constants.js";
-import { namesInSubgraphs } from "./subgraph-names.js";
 
 /**
  * For each Mul by a constant [1, C, 1, ...] (given by its output) whose readers are all convolutions with weights of their
@@ -29,7 +29,7 @@ function foldOne(graph: Graph, product: string): Graph {
   const perChannel = factor.dims.length >= 3 && factor.dims.every((d, axis) => axis === 1 || d === 1);
   const readers = graph.nodes.filter((n) => n.inputs.includes(product));
   const taken =
-    graph.outputs.some((o) => o.name === product) || graph.nodes.some((n) => namesInSubgraphs(n).includes(product));
+    graph.outputs.some((o) => o.name === product) || graph.nodes.some((n) => namesInside(n).includes(product));
   if (!perChannel || taken || readers.length === 0) return graph;
 
   const changed = new Map<string, Tensor>();

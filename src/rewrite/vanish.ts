@@ -18,8 +18,8 @@ import type { Coupling } from "../coupling/types.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { intAttr } from "../graph/attributes.js";
 import type { Node } from "../graph/ir.js";
+import { namesInside } from "../graph/topology.js";
 import { type Kept, keptWith } from "./kept.js";
-import { namesInSubgraphs } from "./subgraph-names.js";
 
 export interface Vanishing {
   readonly ok: boolean;
@@ -183,13 +183,13 @@ function indexOf(analyzed: AnalyzedGraph): GraphIndex {
     const { nodes } = analyzed.graph;
     const carried = new Set(analyzed.inputDims.keys());
     for (const node of nodes)
-      if ([...node.inputs, ...namesInSubgraphs(node)].some((i) => carried.has(i)))
+      if ([...node.inputs, ...namesInside(node)].some((i) => carried.has(i)))
         for (const o of node.outputs) if (!analyzed.constants.has(o)) carried.add(o);
     index = {
       carried,
       order: new Map(nodes.map((node, i) => [node, i])),
       live: nodesBehind(analyzed, () => []).nodes,
-      hasSubgraphs: nodes.some((n) => namesInSubgraphs(n).length > 0),
+      hasSubgraphs: nodes.some((n) => namesInside(n).length > 0),
     };
     indices.set(analyzed, index);
   }
@@ -225,7 +225,7 @@ function nodesBehind(
     if (!node || nodes.has(node)) continue;
     nodes.add(node);
     const skip = skipped(node);
-    const reads = [...node.inputs.filter((_, i) => !skip.includes(i)), ...namesInSubgraphs(node)];
+    const reads = [...node.inputs.filter((_, i) => !skip.includes(i)), ...namesInside(node)];
     for (const input of reads)
       if (input !== "" && !values.has(input)) {
         values.add(input);
