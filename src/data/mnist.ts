@@ -1,11 +1,11 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { arrayDataset, memoryStore } from "./array-dataset.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
-import { fileError, missingError } from "./errors.js";
+import { missingError } from "./errors.js";
 import { parseIdx } from "./idx.js";
 import { readLabels } from "./labels.js";
-import { readBytes } from "./read-bytes.js";
+import { namesInFolder, readBytes } from "./read-bytes.js";
 
 /** Names of MNIST and its kin (Fashion-MNIST, KMNIST, EMNIST), packed or not, with `-idx3` or `.idx3`. */
 export const idxName = /^(.*?)(images|labels)([-.]idx\d-ubyte)?(\.gz)?$/;
@@ -24,13 +24,8 @@ export async function openIdx(spec: DatasetSpec): Promise<Dataset> {
 }
 
 async function imagesFile(spec: DatasetSpec): Promise<string> {
-  let names: string[];
-  try {
-    if ((await stat(spec.path)).isFile()) return spec.path;
-    names = await readdir(spec.path);
-  } catch (cause) {
-    throw fileError(spec.path, cause);
-  }
+  const names = await namesInFolder(spec.path);
+  if (!names) return spec.path;
   const split = spec.split ?? "test";
   const prefix = split === "train" ? /(^|[-_])train[-_.]/ : /(^|[-_])(t10k|test)[-_.]/;
   const found = names.filter((name) => idxName.exec(name)?.[2] === "images" && prefix.test(name)).sort();

@@ -1,12 +1,12 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { unzipSync } from "fflate";
 import { arrayDataset, memoryStore, npyStore } from "./array-dataset.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
-import { fileError, formatError, missingError } from "./errors.js";
+import { formatError, missingError } from "./errors.js";
 import { labelsOfArray, readLabels } from "./labels.js";
 import { parseNpy } from "./npy.js";
-import { readBytes } from "./read-bytes.js";
+import { namesInFolder, readBytes } from "./read-bytes.js";
 
 /** Which array holds the samples, most telling name first; NumPy names what it was not told a name for arr_0. */
 function sampleNames(split: "train" | "test"): readonly string[] {
@@ -36,13 +36,8 @@ export async function openNpy(spec: DatasetSpec): Promise<Dataset> {
 }
 
 async function samplesFile(spec: DatasetSpec): Promise<string> {
-  let names: string[];
-  try {
-    if ((await stat(spec.path)).isFile()) return spec.path;
-    names = await readdir(spec.path);
-  } catch (cause) {
-    throw fileError(spec.path, cause);
-  }
+  const names = await namesInFolder(spec.path);
+  if (!names) return spec.path;
   const wanted = sampleNames(spec.split ?? "test").map((name) => `${name}.npy`);
   const found = wanted.find((name) => names.includes(name));
   if (!found) throw missingError(spec.path, `has none of ${wanted.join(", ")}.`);

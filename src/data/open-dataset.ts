@@ -1,13 +1,14 @@
-import { open, readdir, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { openCifar10Binary, openCifar10Png } from "./cifar10.js";
 import type { Dataset, DatasetKind, DatasetSpec } from "./dataset.js";
-import { fileError, formatError, optionError } from "./errors.js";
+import { formatError, optionError } from "./errors.js";
 import { looksLikeIdx } from "./idx.js";
 import { openImageFolder } from "./image-folder.js";
 import { idxName, openIdx } from "./mnist.js";
 import { openModule } from "./module.js";
 import { openNpy, openNpz } from "./numpy.js";
+import { namesInFolder } from "./read-bytes.js";
 
 const readers: Readonly<Record<DatasetKind, (spec: DatasetSpec) => Promise<Dataset>>> = {
   images: openImageFolder,
@@ -37,12 +38,7 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
  * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT
  */
 export async function detectKind(path: string): Promise<DatasetKind> {
-  let folder: readonly string[] | undefined;
-  try {
-    folder = (await stat(path)).isDirectory() ? await readdir(path) : undefined;
-  } catch (cause) {
-    throw fileError(path, cause);
-  }
+  const folder = await namesInFolder(path);
   return folder ? kindOfFolder(folder) : kindOfFile(path);
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { fileError, formatError } from "./errors.js";
@@ -21,5 +21,14 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     return await inflate(bytes);
   } catch (cause) {
     throw formatError(path, `its gzip data is broken or truncated (${(cause as Error).message}).`, cause);
+  }
+}
+
+/** Names in a folder; undefined where the path is a file. @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT */
+export async function namesInFolder(path: string): Promise<readonly string[] | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? await readdir(path) : undefined;
+  } catch (cause) {
+    throw fileError(path, cause);
   }
 }
