@@ -38,6 +38,10 @@ export class LatencyModel {
   readonly #input: LatencyModelInput;
   readonly #widths: ReturnType<typeof axisWidths>;
   readonly #layers: readonly Layer[];
+  /** Layers of one group, and those of three or more under each of theirs. */
+  readonly #alone = new Map<number, Layer[]>();
+  /** Layers between two groups. */
+  readonly #pairs: readonly { readonly groups: readonly [number, number]; readonly layers: readonly Layer[] }[];
   readonly #whole: Int32Array;
   /** Measured nanoseconds of a layer at the widths of its groups. */
   readonly #known = new Map<Layer, Map<string, number>>();
@@ -81,6 +85,16 @@ export class LatencyModel {
           for (const t of w.terms) if (hasChoice(t.group)) groups.add(t.group);
       return groups.size > 0 ? [{ segment, groups: [...groups].sort((a, b) => a - b) }] : [];
     });
+    const pairs = new Map<string, { groups: readonly [number, number]; layers: Layer[] }>();
+    for (const layer of this.#layers) {
+      const [a, b] = layer.groups;
+      if (layer.groups.length === 2 && a !== undefined && b !== undefined) {
+        const pair = pairs.get(`${a},${b}`) ?? { groups: [a, b] as const, layers: [] };
+        pair.layers.push(layer);
+        pairs.set(`${a},${b}`, pair);
+      } else for (const g of layer.groups) this.#alone.set(g, [...(this.#alone.get(g) ?? []), layer]);
+    }
+    this.#pairs = [...pairs.values()];
   }
 
   /** Holds the groups that meet three at a time at these widths, and measures the layers of a plan, so they are known. */
@@ -93,16 +107,6 @@ export class LatencyModel {
 
   /** Terms as known by now. */
   terms(): LatencyTerms {
-    const alone = new Map<number, Layer[]>();
-    const pairs = new Map<string, { groups: readonly [number, number]; layers: Layer[] }>();
-    for (const layer of this.#layers) {
-      const [a, b] = layer.groups;
-      if (layer.groups.length === 2 && a !== undefined && b !== undefined) {
-        const pair = pairs.get(`${a},${b}`) ?? { groups: [a, b] as const, layers: [] };
-        pair.layers.push(layer);
-        pairs.set(`${a},${b}`, pair);
-      } else for (const g of layer.groups) alone.set(g, [...(alone.get(g) ?? []), layer]);
-    }
     const moved = (group: number, count: number) => {
       const counts = Int32Array.from(this.#reference);
       counts[group] = count;
@@ -110,9 +114,9 @@ export class LatencyModel {
     };
     return {
       alone: (group, count) =>
-        (alone.get(group) ?? []).reduce((ns, layer) => ns + this.#at(layer, moved(group, count)), 0) -
+        (this.#alone.get(group) ?? []).reduce((ns, layer) => ns + this.#at(layer, moved(group, count)), 0) -
         (count === 0 ? (this.#dragged.get(group) ?? 0) : 0),
-      pairs: [...pairs.values()].map(({ groups, layers }) => ({
+      pairs: this.#pairs.map(({ groups, layers }) => ({
         groups,
         latencyNs: (first, second) => layers.reduce((ns, layer) => ns + this.#guess(layer, first, second), 0),
       })),
