@@ -1,6 +1,6 @@
 import { HalpError } from "../errors.js";
 import type { Backend, BackendName } from "./backend.js";
-import { jsBackend } from "./js/js-backend.js";
+import { createJsBackend } from "./js/js-backend.js";
 import type { Limits } from "./limits.js";
 import { buildModel } from "./model.js";
 import { parseProblem } from "./parse-problem.js";
@@ -43,7 +43,7 @@ export interface SolverOptions {
 }
 
 function backendOf({ backend: name = "wasm", memoryLimitBytes }: SolverOptions): Backend {
-  if (name === "js") return jsBackend;
+  if (name === "js") return createJsBackend(memoryLimitBytes);
   if (name === "wasm") return createWasmBackend(undefined, memoryLimitBytes);
   if (name === "dense") return createDenseBackend();
   if (name === "paper") return createPaperBackend();

@@ -13,6 +13,7 @@ import { coreStatus } from "../../src/solver/wasm/exports.js";
 import { compileCore, instantiateCore } from "../../src/solver/wasm/load.js";
 import { createWasmBackend } from "../../src/solver/wasm/wasm-backend.js";
 import { bruteForce } from "./brute-force.js";
+import { hardProblem } from "./hard-problem.js";
 import { randomProblem } from "./random-problem.js";
 
 function problemOf(tables: readonly { values: number[]; latency: (number | null)[] }[]): Problem {
@@ -238,7 +239,6 @@ t.test("verify finds what is wrong with a solution", async (t) => {
 });
 
 t.test("solveAsync gives the answer of solve, and on abort the best so far", async (t) => {
-  const { hardProblem } = await import("../../bench/solver/instances.js");
   for (const backend of ["wasm", "js"] as const) {
     const { problem, budget } = randomProblem(12, { pairs: true });
     const { elapsedMs: _, ...found } = await solveAsync(problem, budget, { backend });
@@ -254,7 +254,6 @@ t.test("solveAsync gives the answer of solve, and on abort the best so far", asy
 });
 
 t.test("limits: an anytime answer with a bound that holds", async (t) => {
-  const { hardProblem } = await import("../../bench/solver/instances.js");
   const hard = hardProblem("weak", 100, 30, 1000, 2);
   for (const backend of ["wasm", "js"] as const) {
     const best = solve(hard, undefined, { backend });
@@ -271,7 +270,6 @@ t.test("limits: an anytime answer with a bound that holds", async (t) => {
 });
 
 t.test("a memory limit ends a search with the best so far, and refuses what cannot fit at all", async (t) => {
-  const { hardProblem } = await import("../../bench/solver/instances.js");
   const hard = hardProblem("strong", 200, 60, 10_000, 1);
   const solution = solve(hard, undefined, { memoryLimitBytes: 4 * 2 ** 20 });
   verify(hard, solution);

@@ -1,29 +1,10 @@
 import t from "tap";
-import { type Factor, type Problem, solve, verify } from "../../src/solver/index.js";
-import { randomFrom } from "./random-problem.js";
-
-/** A factor between every two variables: no order has small frontiers. */
-function complete(count: number, options: number, seed: number): Problem {
-  const random = randomFrom(seed);
-  const whole = (): number => Math.floor(random() * 100);
-  const names = Array.from({ length: count }, (_, i) => `v${i}`);
-  const factors: Factor[] = [];
-  for (let a = 0; a < count; a++)
-    for (let b = a + 1; b < count; b++)
-      factors.push({
-        variables: [names[a]!, names[b]!],
-        latency: Array.from({ length: options }, () => Array.from({ length: options }, whole)),
-      });
-  return {
-    format: "halp.problem/1",
-    variables: names.map((name) => ({ name, values: Array.from({ length: options }, whole) })),
-    factors,
-  };
-}
+import { type Problem, solve, verify } from "../../src/solver/index.js";
+import { completeProblem } from "./wide-problem.js";
 
 for (const backend of ["wasm", "js"] as const) {
   t.test(`${backend}: a joint problem too wide for a proof gets a choice, a bound and a gap`, async (t) => {
-    const problem = complete(16, 5, 3);
+    const problem = completeProblem(16, 5, 3);
     const pairs = problem.factors.length;
     for (const budget of [pairs * 42, pairs * 46, pairs * 99]) {
       const solution = solve(problem, budget, { backend });
@@ -39,7 +20,7 @@ for (const backend of ["wasm", "js"] as const) {
   });
 
   t.test(`${backend}: a cycle, and nine variables all tied together, are solved to proof`, async (t) => {
-    const nine = complete(9, 3, 5);
+    const nine = completeProblem(9, 3, 5);
     const solution = solve(nine, 36 * 40, { backend });
     t.equal(solution.status, "optimal");
     const cycle: Problem = {
@@ -57,7 +38,7 @@ for (const backend of ["wasm", "js"] as const) {
   });
 
   t.test(`${backend}: time, state and gap limits give an answer with its bound`, async (t) => {
-    const hard = complete(8, 5, 11);
+    const hard = completeProblem(8, 5, 11);
     const budget = 28 * 35;
     const best = solve(hard, budget, { backend });
     t.equal(best.status, "optimal");

@@ -60,15 +60,16 @@ function score(model: Model, choice: Int32Array): Scored {
 
 /**
  * Changes one variable at a time: first away from forbidden entries, then to lower weight until the budget is met, then to
- * greater value within it. Null if it ends outside the budget.
+ * greater value within it. Null if it ends outside the budget. Yields before each change; once time is up it only sees to
+ * the budget, in the quickest way.
  */
-function climb(
+function* climb(
   model: Model,
   near: readonly Neighbourhood[],
   from: Int32Array,
   budget: number,
   watch: Watch,
-): Scored | null {
+): Generator<undefined, Scored | null> {
   const choice = Int32Array.from(from);
   const forbidden = (i: number, x: number): number =>
     near[i]!.links.reduce(
@@ -90,7 +91,9 @@ function climb(
   }
   let { value, weight } = score(model, choice);
   if (Number.isNaN(weight)) return null;
-  while (!watch.expired()) {
+  while (true) {
+    yield;
+    if (watch.expired()) break;
     let best = { i: -1, x: 0, value, weight };
     for (let i = 0; i < choice.length; i++) {
       const now = part(near[i]!, choice, choice[i]!);
@@ -111,14 +114,36 @@ function climb(
     value = best.value;
     weight = best.weight;
   }
+  for (let round = 0; weight > budget && round < hastyRounds; round++) {
+    for (let i = 0; i < choice.length; i++) choice[i] = lightestBeside(near[i]!, choice, choice[i]!);
+    const lighter = score(model, choice);
+    if (!(lighter.weight < weight)) break;
+    ({ value, weight } = lighter);
+  }
   return weight <= budget ? { choice, value, weight } : null;
+}
+
+/** Walks over all variables that an expired search still takes to get within the budget. */
+const hastyRounds = 8;
+
+/** The option that weighs least beside the rest of a choice; the one it has, where none is lighter. */
+function lightestBeside(near: Neighbourhood, choice: Int32Array, now: number): number {
+  let best = now;
+  let least = part(near, choice, now).w;
+  for (let x = 0; x < near.value.length; x++) {
+    const { w } = part(near, choice, x);
+    if (!(w < least)) continue;
+    best = x;
+    least = w;
+  }
+  return best;
 }
 
 /**
  * Answers for a problem whose plan is only a relaxation of it: the relaxation's bound, and the best choice that local search
- * finds from the relaxation's. Optimal where the two meet.
+ * finds from the relaxation's. Optimal where the two meet. Yields as it goes.
  */
-export function solveWide(model: Model, relaxation: Outcome, budget: number, watch: Watch): Outcome {
+function* searchWide(model: Model, relaxation: Outcome, budget: number, watch: Watch): Generator<undefined, Outcome> {
   const { states } = relaxation;
   if (relaxation.status === "infeasible")
     return { status: "infeasible", choice: null, value: 0, weight: Number.NaN, upperBound: 0, states };
@@ -128,7 +153,7 @@ export function solveWide(model: Model, relaxation: Outcome, budget: number, wat
   );
   let best: Scored | null = null;
   for (const start of [relaxation.choice!, lightest]) {
-    const found = climb(model, near, start, budget, watch);
+    const found = yield* climb(model, near, start, budget, watch);
     if (found !== null && (best === null || found.value > best.value)) best = found;
   }
   if (best === null)
@@ -147,10 +172,15 @@ const relaxationStates = 100_000;
 
 /** A problem solved through its relaxation. */
 export function widened(model: Model, relaxation: BackendProblem): BackendProblem {
+  const relaxed = (limits: Watch): Watch => ({ ...limits, maxStates: Math.min(limits.maxStates, relaxationStates) });
   return {
     solve(budget, limits) {
-      const maxStates = Math.min(limits.maxStates, relaxationStates);
-      return solveWide(model, relaxation.solve(budget, { ...limits, maxStates }), budget, limits);
+      const search = searchWide(model, relaxation.solve(budget, relaxed(limits)), budget, limits);
+      for (let step = search.next(); ; step = search.next()) if (step.done === true) return step.value;
+    },
+    *slices(budget, limits) {
+      const outcome = yield* relaxation.slices!(budget, relaxed(limits));
+      return yield* searchWide(model, outcome, budget, limits);
     },
   };
 }

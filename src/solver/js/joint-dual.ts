@@ -22,16 +22,17 @@ export function lightest(program: Program): Decoded | null {
 /**
  * Minimises lambda * budget + max (value - lambda * weight) over lambda. The function is convex and piecewise linear: each
  * evaluation gives a line, and the next lambda is where the lines of one choice within the budget and one beyond meet.
+ * Yields before each evaluation.
  * @param light a choice within the budget
  * @param expired whether to stop early, with a weaker bound
  */
-export function solveDual(
+export function* solveDual(
   program: Program,
   budget: number,
   light: Decoded,
   weightTotal: number,
   expired: () => boolean,
-): Dual {
+): Generator<undefined, Dual> {
   const evaluate = (lambda: number): { objective: Objective; potentials: Potentials; met: Decoded } => {
     const objective = { useValue: true, lambda };
     const potentials = backward(program, objective);
@@ -51,7 +52,9 @@ export function solveDual(
   let bound = now.potentials[0]![0]! + lambda * budget;
   let best = now;
   if (outside.weight > budget)
-    for (let i = 0; i < maxEvaluations && !expired(); i++) {
+    for (let i = 0; i < maxEvaluations; i++) {
+      yield;
+      if (expired()) break;
       lambda = (outside.value - inside.value) / (outside.weight - inside.weight);
       if (!(lambda > 0)) break;
       now = evaluate(lambda);

@@ -3,9 +3,14 @@ import type { Program } from "./joint-program.js";
 
 /**
  * Improves a choice by changing one variable at a time, the best change first, while the weight stays within the budget.
- * Over the full domains of a program.
+ * Over the full domains of a program. Yields before each change; when time is up it ends where it is.
  */
-export function improveLocally(program: Program, from: Decoded, budget: number): Decoded {
+export function* improveLocally(
+  program: Program,
+  from: Decoded,
+  budget: number,
+  expired: () => boolean,
+): Generator<undefined, Decoded> {
   const { steps } = program;
   // Every edge seen from both sides: the entry for options (x here, y there) is at x * here + y * there.
   const links = steps.map(() => [] as { other: number; here: number; there: number; edge: Edge }[]);
@@ -45,5 +50,7 @@ export function improveLocally(program: Program, from: Decoded, budget: number):
     choice[best.k] = best.x;
     value = best.value;
     weight = best.weight;
+    yield;
+    if (expired()) return { choice, value, weight };
   }
 }

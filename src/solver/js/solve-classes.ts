@@ -1,6 +1,13 @@
 import type { Outcome, Watch } from "../limits.js";
-import { mergePareto, ParetoList } from "./pareto-list.js";
+import { Merging, ParetoList } from "./pareto-list.js";
 import type { Prepared } from "./prepare.js";
+
+/** Candidates looked at between two looks at the clock: some milliseconds. */
+const workPerSlice = 1 << 17;
+
+/** Bytes of a state in a list, and of what stays of it once its class is decided. */
+const stateBytes = 24;
+const linkBytes = 8;
 
 /**
  * Up to so many states the search keeps every choice that ties with the best, and so finds the lexicographically smallest
@@ -38,12 +45,26 @@ interface Relaxation {
   readonly downSlope: number;
 }
 
+/** searchClasses() in one go. */
+export function solveClasses(p: Prepared, budget: number, limits: Watch, memoryBytes?: number): Outcome {
+  const search = searchClasses(p, budget, limits, memoryBytes);
+  for (let step = search.next(); ; step = search.next()) if (step.done === true) return step.value;
+}
+
 /**
  * Exact multiple-choice knapsack: states grow class by class from the linear relaxation's choice; those whose bound (the
  * exact linear relaxation of the undecided classes) cannot beat the best known choice are dropped. Weights and values of
  * states count from the relaxation's choice. After Dyer, Riha & Walker 1995 and Pisinger 1995.
+ *
+ * Yields every few milliseconds, and looks at the clock there: when time is up, the stage at work is given up.
+ * @param memoryBytes what lists of states may take
  */
-export function solveClasses(p: Prepared, budget: number, limits: Watch): Outcome {
+export function* searchClasses(
+  p: Prepared,
+  budget: number,
+  limits: Watch,
+  memoryBytes = Number.POSITIVE_INFINITY,
+): Generator<undefined, Outcome> {
   const { count, increments, hull, hullStart, margin } = p;
   const at = Int32Array.from({ length: count }, (_, l) => hullStart[l]!);
   const outcome = (status: Outcome["status"], items: Int32Array, upperBound: number, states: number): Outcome => ({
@@ -75,6 +96,7 @@ export function solveClasses(p: Prepared, budget: number, limits: Watch): Outcom
   let bound = lambda * room;
   let exhaustive = true;
   let ended: "proven" | "stopped" = "proven";
+  const pace = new Pace(limits);
 
   /** The largest Lagrangian loss lambda * weight - value at which a choice can still be what is looked for. */
   function cutoff(ties: boolean): number {
@@ -88,23 +110,59 @@ export function solveClasses(p: Prepared, budget: number, limits: Watch): Outcom
     const cut = cutoff(exhaustive);
     if (cut < 0) break;
     const closeEnough = limits.gap > 0 && bound - best.value <= limits.gap * Math.abs(startValue + best.value);
-    if ((closeEnough || states > limits.maxStates || limits.expired()) && Math.floor(bound + margin) > best.value) {
+    const enough = (closeEnough || states > limits.maxStates) && Math.floor(bound + margin) > best.value;
+    if (enough || limits.expired()) {
       ended = "stopped";
       break;
     }
     const l = order[o]!;
-    decided[l] = 1;
     const from = start[l]!;
     const items = [from];
     for (let j = p.itemStart[l]!; j < p.itemStart[l + 1]!; j++)
       if (j !== from && loss(p, lambda, from, j) <= cut) items.push(j);
-    if (items.length === 1) continue;
+    if (items.length === 1) {
+      decided[l] = 1;
+      continue;
+    }
     const stage: Stage = { cls: l, items: Int32Array.from(items), link: new Float64Array(0), decided: o + 1 };
-    const candidates = extend(p, current, stage.items, from, lambda, cut, (a, b) => smaller(p, stages, stage, a, b));
+    const before = exhaustive
+      ? (a: number, b: number): boolean => smaller(p, stages, stage, a, b)
+      : (): boolean => true;
+    const memory = memoryBytes - states * linkBytes;
+    const candidates = yield* extend(p, current, stage.items, from, lambda, cut, before, pace, memory);
+    if (candidates === null) {
+      ended = "stopped";
+      break;
+    }
+    decided[l] = 1;
     const relaxation = relax(p, decided, broke, lambda, cut);
     const kept = new ParetoList(candidates.length);
+    const boundBefore = bound;
     bound = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < candidates.length; i++) {
+    for (let done = 0; done < candidates.length; ) {
+      const to = Math.min(candidates.length, done + workPerSlice);
+      filter(candidates, done, to, relaxation, kept);
+      if (pace.due(to - done)) {
+        yield;
+        if (limits.expired() && to < candidates.length) ended = "stopped";
+      }
+      done = ended === "stopped" ? candidates.length : to;
+    }
+    if (ended === "stopped") bound = boundBefore;
+    stages.push({ ...stage, link: kept.link.slice(0, kept.length) });
+    states += kept.length;
+    current = kept;
+    if (kept.length === 0 || ended === "stopped") break;
+  }
+
+  const upperBound =
+    ended === "proven" ? startValue + best.value : startValue + Math.max(best.value, Math.floor(bound + margin));
+  const items = itemsOf();
+  return outcome(ended === "proven" ? "optimal" : "feasible", items, upperBound, states);
+
+  /** Completes candidates greedily, and keeps those that can lead to what is looked for. */
+  function filter(candidates: ParetoList, from: number, to: number, relaxation: Relaxation, kept: ParetoList): void {
+    for (let i = from; i < to; i++) {
       const w = candidates.weight[i]!;
       const v = candidates.value[i]!;
       const done = complete(relaxation, room - w);
@@ -125,15 +183,7 @@ export function solveClasses(p: Prepared, budget: number, limits: Watch): Outcom
       if (upper > bound) bound = upper;
       kept.push(w, v, candidates.link[i]!);
     }
-    stages.push({ ...stage, link: kept.link.slice(0, kept.length) });
-    states += kept.length;
-    current = kept;
-    if (kept.length === 0) break;
   }
-
-  const upperBound = ended === "proven" ? startValue + best.value : startValue + Math.floor(bound + margin);
-  const items = itemsOf();
-  return outcome(ended === "proven" ? "optimal" : "feasible", items, upperBound, states);
 
   function itemsOf(): Int32Array {
     if (exhaustive && ended === "proven")
@@ -217,8 +267,29 @@ function coarseFirst(p: Prepared, start: Int32Array, at: Int32Array, lambda: num
   return order.sort((a, b) => step[b]! - step[a]! || a - b);
 }
 
-/** Every state with every item, as one list without dominated states. */
-function extend(
+/** Counts the work of a slice. */
+class Pace {
+  readonly limits: Watch;
+  #spent = 0;
+
+  constructor(limits: Watch) {
+    this.limits = limits;
+  }
+
+  /** Whether the slice is used up, after so many candidates more. */
+  due(work: number): boolean {
+    this.#spent += work;
+    if (this.#spent < workPerSlice) return false;
+    this.#spent = 0;
+    return true;
+  }
+}
+
+/**
+ * Every state with every item, as one list without dominated states; null if time is up first, or it does not fit the
+ * memory.
+ */
+function* extend(
   p: Prepared,
   current: ParetoList,
   items: Int32Array,
@@ -226,23 +297,52 @@ function extend(
   lambda: number,
   cut: number,
   before: (a: number, b: number) => boolean,
-): ParetoList {
+  pace: Pace,
+  memory: number,
+): Generator<undefined, ParetoList | null> {
   let lists: ParetoList[] = [];
+  let candidates = 0;
   for (let q = 0; q < items.length; q++) {
     const dw = p.weight[items[q]!]! - p.weight[from]!;
     const dv = p.value[items[q]!]! - p.value[from]!;
-    const list = new ParetoList(current.length);
+    const limit = cut - (lambda * dw - dv);
+    let length = 0;
+    for (let i = 0; i < current.length; i++) if (lambda * current.weight[i]! - current.value[i]! <= limit) length++;
+    candidates += length;
+    // the candidates, as much again to merge them, and as much for the states kept
+    if (3 * candidates * stateBytes > memory) return null;
+    const list = new ParetoList(length);
     for (let i = 0; i < current.length; i++) {
-      const w = current.weight[i]! + dw;
-      const v = current.value[i]! + dv;
-      if (lambda * w - v <= cut) list.push(w, v, i * items.length + q);
+      const w = current.weight[i]!;
+      const v = current.value[i]!;
+      if (lambda * w - v <= limit) list.push(w + dw, v + dv, i * items.length + q);
     }
-    if (list.length > 0) lists.push(list);
+    if (length > 0) lists.push(list);
+    if (pace.due(2 * current.length)) {
+      yield;
+      if (pace.limits.expired()) return null;
+    }
   }
   while (lists.length > 1) {
     const merged: ParetoList[] = [];
-    for (let q = 0; q < lists.length; q += 2)
-      merged.push(q + 1 < lists.length ? mergePareto(lists[q]!, lists[q + 1]!, before) : lists[q]!);
+    for (let q = 0; q < lists.length; q += 2) {
+      const a = lists[q]!;
+      const b = lists[q + 1];
+      if (b === undefined) {
+        merged.push(a);
+        continue;
+      }
+      const merging = new Merging(a, b, before);
+      for (let most = workPerSlice; !merging.advance(most); ) {
+        yield;
+        if (pace.limits.expired()) return null;
+      }
+      merged.push(merging.out);
+      if (pace.due(a.length + b.length)) {
+        yield;
+        if (pace.limits.expired()) return null;
+      }
+    }
     lists = merged;
   }
   return lists[0] ?? new ParetoList(0);

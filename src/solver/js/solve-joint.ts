@@ -1,6 +1,6 @@
 import { type GridPoints, hullBetween } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
-import { impossible, type Outcome, type Watch } from "../limits.js";
+import { impossible, type Outcome, unlimited, type Watch } from "../limits.js";
 import { lightest, solveDual } from "./joint-dual.js";
 import { improveLocally } from "./joint-local-search.js";
 import { backward, type Completions, completions, type Decoded, decode, marginals } from "./joint-potentials.js";
@@ -37,13 +37,42 @@ export interface JointTotals {
   readonly weightTotal: number;
 }
 
+/** Labels looked at between two looks at the clock: some milliseconds. */
+const labelsPerSlice = 1 << 14;
+
+/** Bytes of a label while it is a candidate (with the arrays that sort it), and of what stays of it. */
+const candidateBytes = 96;
+const keptBytes = 28;
+
+/** searchJoint() in one go. */
+export function solveJoint(
+  plan: Plan,
+  totals: JointTotals,
+  budget: number,
+  limits: Watch,
+  memoryBytes?: number,
+): Outcome {
+  const search = searchJoint(plan, totals, budget, limits, memoryBytes);
+  for (let step = search.next(); ; step = search.next()) if (step.done === true) return step.value;
+}
+
 /**
  * Exact solution of a problem with two-variable factors whose plan has small frontiers: the Lagrangian dual by variable
  * elimination gives a bound and a first choice, the marginals of the dual rule out options, and label setting along the
  * plan (a list of undominated weight and value per frontier state, bounded by potentials at several multipliers) closes
  * the gap.
+ *
+ * Yields every few milliseconds (on large programs once for each walk over the tables), and looks at the clock there.
+ * @param memoryBytes what labels may take
  */
-export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number, limits: Watch): Outcome {
+export function* searchJoint(
+  plan: Plan,
+  totals: JointTotals,
+  givenBudget: number,
+  limits: Watch,
+  memoryBytes = Number.POSITIVE_INFINITY,
+): Generator<undefined, Outcome> {
+  const { expired } = limits;
   // more than any choice can use would only loosen the bounds
   const budget = Math.min(givenBudget, totals.weightTotal);
   const full = buildProgram(
@@ -67,8 +96,8 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
   });
   if (light.weight > budget) return answer("infeasible", light, light.value, 0);
 
-  const dual = solveDual(full, budget, light, totals.weightTotal, limits.expired);
-  const known = improveLocally(full, dual.known, budget);
+  const dual = yield* solveDual(full, budget, light, totals.weightTotal, expired);
+  const known = yield* improveLocally(full, dual.known, budget, expired);
   const { lambda } = dual.objective;
   const best: Incumbent = { ...known, step: -1, label: 0, completion: 0 };
   // Rounding: each potential sums some terms per step, none larger than the totals.
@@ -80,13 +109,22 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
     upper >= best.value + 1 - margin || upperAtBest >= best.value - margin;
   const cap = (): number => (exhaustive ? best.weight : best.weight - 1);
 
+  const upperOf = (bound: number): number => Math.max(best.value, Math.floor(bound + margin));
+  yield;
+  if (expired()) return answer("feasible", known, upperOf(dual.bound), 0);
+
   // Rule out options by what the dual says of the best choice with each.
   const allowed = marginals(full, dual.objective, dual.potentials).map((step) =>
     Int32Array.from(step.keys()).filter((x) => alive(step[x]! + lambda * budget, step[x]! + lambda * cap())),
   );
   if (allowed.some((domain) => domain.length === 0)) return answer("optimal", known, known.value, 0);
   const program = buildProgram(plan, allowed);
-  const guides = multipliers.map((m) => completions(program, { useValue: true, lambda: m * lambda }));
+  const guides: Completions[] = [];
+  for (const m of multipliers) {
+    yield;
+    if (expired()) return answer("feasible", known, upperOf(dual.bound), 0);
+    guides.push(completions(program, { useValue: true, lambda: m * lambda }));
+  }
 
   const kept: Labels[] = [];
   let current: Labels = {
@@ -101,15 +139,22 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
   for (let k = 0; k < program.steps.length && current.weight.length > 0; k++) {
     if (states > tieStates) exhaustive = false;
     const closeEnough = limits.gap > 0 && bound - best.value <= limits.gap * Math.abs(best.value);
-    if ((closeEnough || states > limits.maxStates || limits.expired()) && Math.floor(bound + margin) > best.value) {
+    const enough = (closeEnough || states > limits.maxStates) && Math.floor(bound + margin) > best.value;
+    if (enough || expired()) {
       stopped = true;
       break;
     }
-    const candidates = extendLabels(program, k, current, (w, v, to) => {
-      const p = guides[0]!.potential[k + 1]![to]!;
-      return alive(v + p + lambda * (budget - w), v + p + lambda * (cap() - w));
-    });
-    const sorted = undominated(candidates, (a, b) => smaller(plan, program, kept, k, a, b));
+    const potential = guides[0]!.potential[k + 1]!;
+    const through = (w: number, v: number, to: number): boolean =>
+      alive(v + potential[to]! + lambda * (budget - w), v + potential[to]! + lambda * (cap() - w));
+    const most = (memoryBytes - states * keptBytes) / candidateBytes;
+    const candidates = yield* extendLabels(program, k, current, through, most, expired);
+    if (candidates === null) {
+      stopped = true;
+      break;
+    }
+    const sorted = undominated(candidates, (a, b) => !exhaustive || smaller(plan, program, kept, k, a, b));
+    yield;
     bound = Number.NEGATIVE_INFINITY;
     let n = 0;
     for (let i = 0; i < sorted.weight.length; i++) {
@@ -160,14 +205,11 @@ export function solveJoint(plan: Plan, totals: JointTotals, givenBudget: number,
     best.choice !== null
       ? { choice: best.choice, value: best.value, weight: best.weight }
       : found(unwind(program, kept, best.step, best.label, guides[best.completion]!));
-  return stopped
-    ? answer("feasible", decoded, Math.max(best.value, Math.floor(bound + margin)), states)
-    : answer("optimal", decoded, best.value, states);
+  return stopped ? answer("feasible", decoded, upperOf(bound), states) : answer("optimal", decoded, best.value, states);
 }
 
 /** The corners of the frontier's hull. */
 export function jointHull(plan: Plan, totals: JointTotals): GridPoints {
-  const unlimited: Watch = { maxStates: Number.POSITIVE_INFINITY, gap: 0, expired: () => false };
   const last = solveJoint(plan, totals, totals.weightTotal, unlimited);
   const program = buildProgram(
     plan,
@@ -181,20 +223,26 @@ export function jointHull(plan: Plan, totals: JointTotals): GridPoints {
   });
 }
 
-/** Every label with every option of the next variable that the test lets through. */
-function extendLabels(
+/**
+ * Every label with every option of the next variable that the test lets through; null if time is up first, or there are
+ * more than `most`.
+ */
+function* extendLabels(
   program: Program,
   k: number,
   from: Labels,
   through: (weight: number, value: number, to: number) => boolean,
-): Labels {
+  most: number,
+  expired: () => boolean,
+): Generator<undefined, Labels | null> {
   const step = program.steps[k]!;
   const n = step.domain.length;
   const weight: number[] = [];
   const value: number[] = [];
   const state: number[] = [];
   const link: number[] = [];
-  for (let i = 0; i < from.weight.length; i++)
+  let looked = 0;
+  for (let i = 0; i < from.weight.length; i++) {
     for (let x = 0; x < n; x++) {
       const gained = gain(step, from.state[i]!, x);
       if (gained.value === Number.NEGATIVE_INFINITY) continue;
@@ -207,6 +255,12 @@ function extendLabels(
       state.push(to);
       link.push(i * n + x);
     }
+    looked += n;
+    if (looked < labelsPerSlice) continue;
+    looked = 0;
+    yield;
+    if (expired() || weight.length > most) return null;
+  }
   return {
     weight: Float64Array.from(weight),
     value: Float64Array.from(value),

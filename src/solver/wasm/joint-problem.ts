@@ -2,7 +2,7 @@ import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
 import { type GridPoints, hullBetween } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
-import { impossible, type Outcome, type Watch } from "../limits.js";
+import { impossible, type Outcome, unlimited, type Watch } from "../limits.js";
 import { coreStatus } from "./exports.js";
 import type { Residence, Tenant } from "./resident.js";
 
@@ -94,7 +94,6 @@ export class JointProblem implements BackendProblem, Tenant {
   }
 
   hull(): GridPoints {
-    const unlimited: Watch = { maxStates: Number.POSITIVE_INFINITY, gap: 0, expired: () => false };
     const last = this.solve(this.#totals.weightTotal, unlimited);
     if (last.choice === null) return { weight: [], value: [], complete: true };
     const light = this.solve(-this.#totals.weightTotal - 1, unlimited);

@@ -1,4 +1,5 @@
 import { HalpError } from "../../errors.js";
+import { checkMemoryLimit } from "../limits.js";
 import { scalarWasm, simdWasm } from "../wasm.gen.js";
 import type { CoreExports } from "./exports.js";
 import { type WasmModule, webAssembly } from "./webassembly.js";
@@ -33,20 +34,13 @@ export function compileCore(build: WasmBuild = bestBuild()): WasmModule {
   return module;
 }
 
-/** Bytes that a core may grow to unless told otherwise. */
-const defaultMemory = 2 ** 31;
-
 /**
  * A core with a memory of its own. A search that would need more than `memoryLimitBytes` ends with the best it has.
  * @throws HalpError HALP_LIMIT
  */
-export function instantiateCore(module: WasmModule, memoryLimitBytes: number = defaultMemory): CoreExports {
-  if (!(memoryLimitBytes >= 2 ** 16 && memoryLimitBytes <= 2 ** 32))
-    throw new HalpError(
-      "HALP_LIMIT",
-      `memoryLimitBytes must be a number from 65536 to 4294967296, not ${String(memoryLimitBytes)}`,
-    );
+export function instantiateCore(module: WasmModule, memoryLimitBytes?: number): CoreExports {
+  const limit = checkMemoryLimit(memoryLimitBytes);
   const core = new webAssembly!.Instance(module, {}).exports as CoreExports;
-  core.setLimit(Math.min(memoryLimitBytes, 2 ** 32 - 2 ** 16));
+  core.setLimit(Math.min(limit, 2 ** 32 - 2 ** 16));
   return core;
 }
