@@ -1,5 +1,5 @@
 /** The process in which layers are timed. */
-import { modelBytes, profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
+import { modelBytes, pinThreads, profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
 import { attributeKernels, type RawLayer, readerNs } from "./attribute.js";
 import { buildBank } from "./bank.js";
 import type { LayerConfig } from "./config.js";
@@ -29,6 +29,7 @@ export interface BankReply {
 }
 
 serveParent({
+  pin: pinThreads,
   probe: ({ threads }: { threads: number }): ProbeReply => ({
     runtimeVersion: runtimeVersion(),
     traits: probeTraits(),

@@ -78,25 +78,8 @@ export function buildBank(configs: readonly LayerConfig[]): Bank {
       else readPlain(g, value, version, `${prefix}reader0`);
       return;
     }
-    config.constants.forEach((c, j) => {
-      refs.set(`c${j}`, makeConstant(g, c, `${prefix}c${j}`));
-    });
-    config.nodes.forEach((n, j) => {
-      if (n.domain !== "") domains.add(n.domain);
-      const outputs = Array.from({ length: n.outputs }, (_, k) => `${prefix}n${j}_${k}`);
-      outputs.forEach((o, k) => {
-        refs.set(k === 0 ? `n${j}` : `n${j}.${k}`, o);
-      });
-      const node: Node = {
-        name: `${prefix}node${j}`,
-        opType: n.opType,
-        domain: n.domain,
-        inputs: n.inputs.map((r) => refs.get(r) ?? ""),
-        outputs,
-        attributes: new Map(Object.entries(n.attributes).map(([k, a]) => [k, attributeOf(a)])),
-      };
-      g.add(node);
-    });
+    for (const n of config.nodes) if (n.domain !== "") domains.add(n.domain);
+    addLayer(g, config, prefix, refs);
     config.results.forEach((r, j) => {
       readPlain(g, refs.get(r.value) ?? "", version, `${prefix}reader${j}`);
     });
@@ -104,6 +87,31 @@ export function buildBank(configs: readonly LayerConfig[]): Bank {
   const model = g.model({ name: "halp_bank", opset: version });
   const imports = [...domains].map((domain) => ({ domain, version: 1 }));
   return { model: { ...model, opsets: [...model.opsets, ...imports] }, feeds, prefixOf };
+}
+
+/**
+ * Adds a layer's constants and nodes.
+ * @param refs what the references of the configuration stand for: its inputs come in, the rest goes in here
+ */
+export function addLayer(g: GraphBuilder, config: LayerConfig, prefix: string, refs: Map<string, string>): void {
+  config.constants.forEach((c, j) => {
+    refs.set(`c${j}`, makeConstant(g, c, `${prefix}c${j}`));
+  });
+  config.nodes.forEach((n, j) => {
+    const outputs = Array.from({ length: n.outputs }, (_, k) => `${prefix}n${j}_${k}`);
+    outputs.forEach((o, k) => {
+      refs.set(k === 0 ? `n${j}` : `n${j}.${k}`, o);
+    });
+    const node: Node = {
+      name: `${prefix}node${j}`,
+      opType: n.opType,
+      domain: n.domain,
+      inputs: n.inputs.map((r) => refs.get(r) ?? ""),
+      outputs,
+      attributes: new Map(Object.entries(n.attributes).map(([k, a]) => [k, attributeOf(a)])),
+    };
+    g.add(node);
+  });
 }
 
 type TensorType = Exclude<DataType, "other">;
@@ -129,7 +137,13 @@ function source(
   return name;
 }
 
-function makeInput(g: GraphBuilder, feeds: Record<string, RuntimeTensor>, input: ConfigInput, name: string): string {
+/** Adds the nodes that stand for the layer before: they write an input afresh, in its layout. @returns its name */
+export function makeInput(
+  g: GraphBuilder,
+  feeds: Record<string, RuntimeTensor>,
+  input: ConfigInput,
+  name: string,
+): string {
   const { dims, dtype } = input;
   const open = input.open ?? [];
   if (dtype !== "float32" || dims.length === 0 || input.fed) return source(g, feeds, dtype, dims, open);
@@ -199,7 +213,7 @@ function makeConstant(g: GraphBuilder, c: ConfigConstant, name: string): string 
 }
 
 /** Reads one element, plain. */
-function readPlain(g: GraphBuilder, value: string, opset: number, name: string): void {
+export function readPlain(g: GraphBuilder, value: string, opset: number, name: string): void {
   const flat = g.node("Reshape", [value, g.int64([-1])], {}, { name, outputs: [`${name}_flat`] });
   const out = `${name}_out`;
   const options = { name: `${name}_slice`, outputs: [out] };

@@ -2,6 +2,7 @@
 import { HalpError } from "../errors.js";
 import type { Samples } from "../runtime/index.js";
 import { type LayerConfig, layerKey } from "./config.js";
+import { countedAs } from "./convolution.js";
 import type { TableDevice } from "./device.js";
 
 export interface TableEntry {
@@ -14,6 +15,12 @@ export interface TableEntry {
   readonly kernels: number;
   /** False where the runtime chose other layouts than halp foresaw: then the sum over a network may be off. */
   readonly layoutAsExpected: boolean;
+  /** Measured once so far; every layer is measured at two times. */
+  readonly unchecked?: true;
+  /** What cuDNN computed the convolution with. */
+  readonly algorithm?: string;
+  /** Operators of the layer that are not in the time, because cuDNN has no form of the convolution with them. */
+  readonly leftOut?: readonly string[];
 }
 
 export interface LatencyTable {
@@ -22,12 +29,20 @@ export interface LatencyTable {
   readonly entries: ReadonlyMap<string, TableEntry>;
 }
 
+/** Where the table has a layer: undefined where tables of its device do not count such layers. */
+export function tableKey(table: Pick<LatencyTable, "device">, config: LayerConfig): string | undefined {
+  const counted = countedAs(table.device, config);
+  return counted && layerKey(counted);
+}
+
 /**
- * Nanoseconds of a layer. Never guesses: what was not measured is refused.
+ * Nanoseconds of a layer; 0 where tables of this device do not count such layers. Never guesses: what was not measured is
+ * refused.
  * @throws HalpError HALP_TABLE_MISSING_KEY
  */
 export function lookup(table: LatencyTable, config: LayerConfig): number {
-  return lookupKey(table, layerKey(config));
+  const key = tableKey(table, config);
+  return key === undefined ? 0 : lookupKey(table, key);
 }
 
 /** As {@link lookup}, by key. @throws HalpError HALP_TABLE_MISSING_KEY */
@@ -41,8 +56,8 @@ export function lookupKey(table: LatencyTable, key: string): number {
 export function missingKeys(table: LatencyTable, configs: Iterable<LayerConfig>): string[] {
   const keys = new Set<string>();
   for (const c of configs) {
-    const key = layerKey(c);
-    if (!table.entries.has(key)) keys.add(key);
+    const key = tableKey(table, c);
+    if (key !== undefined && !table.entries.has(key)) keys.add(key);
   }
   return [...keys];
 }
@@ -52,26 +67,26 @@ export function missingKeys(table: LatencyTable, configs: Iterable<LayerConfig>)
  * @throws HalpError HALP_TABLE_MISSING_KEY with all keys that are missing
  */
 export function predictNs(table: LatencyTable, configs: Iterable<LayerConfig>): number {
-  const absent = new Set<string>();
-  let sum = table.device.calibration.runNs;
-  for (const c of configs) {
-    const key = layerKey(c);
-    const entry = table.entries.get(key);
-    if (entry) sum += entry.ns;
-    else absent.add(key);
-  }
-  if (absent.size > 0) throw missing(table, [...absent]);
-  return sum;
+  const list = [...configs];
+  const absent = missingKeys(table, list);
+  if (absent.length > 0) throw missing(table, absent);
+  return list.reduce((ns, c) => ns + lookup(table, c), table.device.calibration.runNs);
 }
 
 const shown = 20;
 
-function missing(table: LatencyTable, keys: readonly string[]): HalpError {
+/** The refusal of a table that lacks these keys. */
+export function missing(table: Pick<LatencyTable, "device">, keys: readonly string[]): HalpError {
   const rest = keys.length > shown ? `\n  and ${keys.length - shown} more` : "";
+  const { clock, cpu, threads } = table.device;
+  const advice =
+    clock === "imported"
+      ? "Add them to the file that the table was imported from, at these widths or at some around them."
+      : "Measure them on that device with: halp profile MODEL -o TABLE";
   return new HalpError(
     "HALP_TABLE_MISSING_KEY",
-    `The latency table (${table.device.cpu}, ${table.device.threads} thread(s)) has no entry for ${keys.length} layer(s):\n  ` +
-      `${keys.slice(0, shown).join("\n  ")}${rest}\nMeasure them on that device with: halp profile MODEL -o TABLE`,
+    `The latency table (${cpu}, ${threads} thread(s)) has no entry for ${keys.length} layer(s):\n  ` +
+      `${keys.slice(0, shown).join("\n  ")}${rest}\n${advice}`,
     { name: keys[0] ?? "" },
   );
 }

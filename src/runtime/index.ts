@@ -1,4 +1,13 @@
+export { type Addon, type LoadedAddon, loadAddon } from "./addon.js";
 export { type Child, type ChildOptions, type Handlers, serveParent, spawnChild } from "./child.js";
+export {
+  type Conditions,
+  doubtsBefore,
+  doubtsDuring,
+  readConditions,
+  readTicks,
+  watchConditions,
+} from "./conditions.js";
 export { runtimeVersion } from "./load.js";
 export {
   type InputDims,
@@ -8,6 +17,7 @@ export {
   measurePair,
   type PairTimings,
 } from "./measure-models.js";
+export { type Pin, type Pinned, type PinTask, pinThreads } from "./pinning.js";
 export { type KernelTimes, optimizedModel, type Profile, type ProfileOptions, profileModel } from "./profile.js";
 export { randomTensor, uniform } from "./random-data.js";
 export { lowerMean, quantileOf, type Samples, summarize } from "./samples.js";

@@ -2,6 +2,7 @@
 import { HalpError } from "../errors.js";
 import { serveParent } from "./child.js";
 import type { MeasureTask, RawTimings } from "./measure-models.js";
+import { pinThreads } from "./pinning.js";
 import { randomTensor, uniform } from "./random-data.js";
 import { createSession, type Session } from "./session.js";
 import { isRuntimeType, type RuntimeTensor } from "./tensor.js";
@@ -10,7 +11,7 @@ import { isRuntimeType, type RuntimeTensor } from "./tensor.js";
 const blockNs = 2e6;
 const warmUps = 3;
 
-serveParent({ measure });
+serveParent({ measure, pin: pinThreads });
 
 function measure(task: MeasureTask, report: (p: unknown) => void): RawTimings {
   const sessions: Session[] = [];

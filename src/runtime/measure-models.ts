@@ -1,6 +1,8 @@
 /** Whole networks timed against each other. */
 import type { Model } from "../graph/ir.js";
 import { spawnChild } from "./child.js";
+import { watchConditions } from "./conditions.js";
+import type { Pin, Pinned, PinTask } from "./pinning.js";
 import { type Samples, summarize } from "./samples.js";
 import { modelBytes } from "./session.js";
 
@@ -15,7 +17,11 @@ export interface MeasureOptions {
   readonly limitMs?: number;
   /** Seed of the input data and the order. Default 0. */
   readonly seed?: number;
+  /** Cores to measure on. Default "auto". */
+  readonly pin?: Pin;
   readonly signal?: AbortSignal;
+  /** Told where the machine makes the figures doubtful. */
+  readonly onWarning?: (message: string) => void;
   readonly onProgress?: (done: number, total: number) => void;
 }
 export type InputDims = Readonly<Record<string, readonly number[]>>;
@@ -27,6 +33,8 @@ export interface ModelTimings {
   readonly ratios: readonly number[];
   /** Of each model to the first: summary of the ratios within one round, which a drift of the machine does not move. */
   readonly paired: readonly Samples[];
+  /** Cores that were measured on; empty where nothing was pinned. */
+  readonly cores: readonly number[];
 }
 
 /** @internal */
@@ -46,7 +54,8 @@ export interface RawTimings {
 
 /**
  * Times models in one child process, interleaved, in a new order each round, on random input data.
- * @throws HalpError HALP_RUNTIME_MISSING, HALP_RUNTIME_LOAD, HALP_RUNTIME_RUN, HALP_DYNAMIC_INPUT, HALP_CHILD_ENDED
+ * @throws HalpError HALP_RUNTIME_MISSING, HALP_RUNTIME_LOAD, HALP_RUNTIME_RUN, HALP_DYNAMIC_INPUT, HALP_PIN,
+ *   HALP_CHILD_ENDED
  */
 export async function measureModels(
   models: readonly (Model | Uint8Array)[],
@@ -67,12 +76,18 @@ export async function measureModels(
     new URL("./measure-child.js", import.meta.url),
     options.signal ? { signal: options.signal } : {},
   );
+  const warn = options.onWarning ?? (() => {});
+  const pinTask: PinTask = { pin: options.pin ?? "auto", threads: task.threads };
+  const { cores, reason } = await child.request<Pinned>("pin", pinTask);
+  if (reason !== undefined) warn(reason);
+  const endWatch = watchConditions(task.threads, warn);
   const raw = await child.request<RawTimings>("measure", task, (done) => options.onProgress?.(done as number, samples));
-  return timingsOf(raw);
+  endWatch();
+  return { ...timingsOf(raw), cores };
 }
 
 /** The first model is the reference of all ratios. */
-export function timingsOf(raw: RawTimings): ModelTimings {
+export function timingsOf(raw: RawTimings): Omit<ModelTimings, "cores"> {
   const latencies = raw.samples.map(summarize);
   const first = raw.samples[0] ?? [];
   return {

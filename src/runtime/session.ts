@@ -1,4 +1,4 @@
-/** Sessions of ONNX Runtime's CPU provider. */
+/** Sessions of ONNX Runtime, on its CPU provider unless asked otherwise. */
 import { HalpError } from "../errors.js";
 import type { DataType, Dim, Model, Node, Tensor } from "../graph/ir.js";
 import { dataTypeOf } from "../graph/tensors.js";
@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
   /** Where the runtime writes the graph that it made of the model. */
   readonly optimizedModelPath?: string;
+  /** The runtime's CUDA provider on this device, instead of its CPU provider. */
+  readonly cudaDevice?: number;
   /** Any other session config entry, by its full name in the runtime (`session.intra_op.allow_spinning`). */
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -48,7 +50,8 @@ export interface Session extends Disposable, AsyncDisposable {
 
 /**
  * Loads a model; 0.2 to 2 ms for one layer, more for a network.
- * @throws HalpError HALP_RUNTIME_MISSING where the runtime is not installed, HALP_RUNTIME_LOAD where it refuses the model.
+ * @throws HalpError HALP_RUNTIME_MISSING where the runtime is not installed, HALP_RUNTIME_LOAD where it refuses the model,
+ *   HALP_PROVIDER_MISSING where CUDA is asked for and not installed.
  */
 export function createSession(model: Model | Uint8Array, options: SessionOptions = {}): Session {
   const runtime = loadRuntime();
@@ -57,6 +60,13 @@ export function createSession(model: Model | Uint8Array, options: SessionOptions
   try {
     native.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, nativeOptions(options));
   } catch (cause) {
+    if (options.cudaDevice !== undefined && /provider|backend/i.test(messageOf(cause)))
+      throw new HalpError(
+        "HALP_PROVIDER_MISSING",
+        `ONNX Runtime's CUDA provider cannot be used on device ${options.cudaDevice}: ${messageOf(cause)}\n` +
+          "It needs Linux on x64, an NVIDIA driver, CUDA 12 and cuDNN 9. Run: npm install onnxruntime-node@1.30.0 --onnxruntime-node-install=cuda12",
+        { cause, exitCode: 1 },
+      );
     throw new HalpError("HALP_RUNTIME_LOAD", `ONNX Runtime refuses the model: ${messageOf(cause)}`, {
       cause,
       exitCode: 1,
@@ -136,6 +146,9 @@ function nativeOptions(options: SessionOptions): object {
     logSeverityLevel: 3,
     ...(options.profilePrefix !== undefined ? { enableProfiling: true, profileFilePrefix: options.profilePrefix } : {}),
     ...(options.optimizedModelPath !== undefined ? { optimizedModelFilePath: options.optimizedModelPath } : {}),
+    ...(options.cudaDevice !== undefined
+      ? { executionProviders: [{ name: "cuda", deviceId: options.cudaDevice }] }
+      : {}),
     ...(options.config ? { extra: options.config } : {}),
   };
 }

@@ -7,7 +7,7 @@ import type { Model, Node } from "../../src/graph/ir.js";
 import { layerKernels } from "../../src/latency/attribute.js";
 import { buildBank } from "../../src/latency/bank.js";
 import { layerKey, networkConfigs, networkOf } from "../../src/latency/index.js";
-import { banksOf } from "../../src/latency/measure.js";
+import { banksOf } from "../../src/latency/cpu-meter.js";
 import { probeTraits } from "../../src/latency/probes.js";
 import { optimizedModel } from "../../src/runtime/index.js";
 import { analyzed, NetBuilder, trained } from "./networks.js";

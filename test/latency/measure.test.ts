@@ -10,7 +10,7 @@ import {
   networkOf,
   predictNs,
 } from "../../src/latency/index.js";
-import { banksOf } from "../../src/latency/measure.js";
+import { banksOf } from "../../src/latency/cpu-meter.js";
 import { analyzed, NetBuilder } from "./networks.js";
 
 function configsOf(widths: readonly number[], blockSize: number) {

@@ -1,0 +1,137 @@
+/** Layers on the CPU provider of ONNX Runtime: many in one model, by the runtime's own profiler. */
+import { HalpError } from "../errors.js";
+import { type Child, type Pinned, type PinTask, readConditions, type Samples, spawnChild } from "../runtime/index.js";
+import type { RawLayer } from "./attribute.js";
+import { layerBytes } from "./bank.js";
+import type { BankReply, BankTask, ProbeReply } from "./bank-child.js";
+import { type LayerConfig, layerKey } from "./config.js";
+import { cpuFingerprint, describeDevice, deviceFingerprint, type TableDevice } from "./device.js";
+import { driftOf, type Item, type Meter, type MeterOptions } from "./meter.js";
+import type { TableEntry } from "./table.js";
+
+export interface BankOptions {
+  /** Milliseconds of runs per bank, twice. Default 40. */
+  readonly bankMs?: number;
+  /** Layers in a bank at most. Default 12. */
+  readonly bankLayers?: number;
+}
+
+/**
+ * Few, so that a bank's memory fits the caches as a network's does: with four times as many, layers of a small network
+ * read 30 % too slow.
+ */
+const defaultBankLayers = 12;
+const bankBytes = 192 * 2 ** 20;
+
+const entryPoint = new URL("./bank-child.js", import.meta.url);
+
+/** @throws HalpError HALP_RUNTIME_MISSING */
+export async function openCpuMeter(options: MeterOptions & BankOptions): Promise<Meter> {
+  const { threads, pin, signal } = options;
+  const fingerprint = deviceFingerprint(threads);
+  const child = spawnChild(entryPoint, signal ? { signal } : {});
+  try {
+    const task: PinTask = { pin, threads };
+    const { cores, reason } = await child.request<Pinned>("pin", task);
+    if (reason !== undefined) options.onWarning?.(reason);
+    return {
+      fingerprint,
+      describe: () => describe(child, threads, cores),
+      groupsOf: (items) => banksOf(items, options.bankLayers),
+      measure: (device, bank) => measureBank(child, device, bank, (options.bankMs ?? 40) * 1e6),
+      [Symbol.dispose]: () => child.dispose(),
+    };
+  } catch (error) {
+    child.dispose();
+    throw error;
+  }
+}
+
+async function describe(child: Child, threads: number, cores: readonly number[]): Promise<TableDevice> {
+  const probed = await child.request<ProbeReply>("probe", { threads });
+  const probe: BankTask = { configs: [], threads, targetNs: 2e8, minRuns: 30, maxRuns: 200 };
+  const { referenceNs } = await child.request<BankReply>("measure", probe);
+  const machine = describeDevice();
+  const { cores: _, ...conditions } = readConditions(cores[0]);
+  return {
+    fingerprint: cpuFingerprint(machine, `onnxruntime-node ${probed.runtimeVersion} cpu`, threads),
+    cpu: machine.cpu,
+    flags: machine.flags,
+    cores: machine.cores,
+    arch: machine.arch,
+    platform: machine.platform,
+    node: machine.node,
+    runtime: { name: "onnxruntime-node", version: probed.runtimeVersion, provider: "cpu" },
+    threads,
+    precision: "float32",
+    clock: "kernel-profile",
+    traits: probed.traits,
+    calibration: probed.calibration,
+    referenceNs,
+    conditions: { cores, ...conditions },
+  };
+}
+
+/** Layers in banks of one opset version, of bounded number and size. */
+export function banksOf<T extends Item>(list: readonly T[], bankLayers = defaultBankLayers): T[][] {
+  const byOpset = new Map<number, T[]>();
+  for (const item of list) {
+    const { opset } = item[1];
+    byOpset.set(opset, [...(byOpset.get(opset) ?? []), item]);
+  }
+  const banks: T[][] = [];
+  for (const [, items] of byOpset) {
+    let bank: T[] = [];
+    let bytes = 0;
+    for (const item of items) {
+      const size = layerBytes(item[1]);
+      if (bank.length > 0 && (bank.length >= bankLayers || bytes + size > bankBytes)) {
+        banks.push(bank);
+        bank = [];
+        bytes = 0;
+      }
+      bank.push(item);
+      bytes += size;
+    }
+    if (bank.length > 0) banks.push(bank);
+  }
+  return banks;
+}
+
+async function measureBank(
+  child: Child,
+  device: TableDevice,
+  bank: readonly Item[],
+  targetNs: number,
+): Promise<[string, TableEntry][]> {
+  const task: BankTask = {
+    configs: bank.map(([, c]) => c),
+    threads: device.threads,
+    targetNs,
+    minRuns: 8,
+    maxRuns: 40,
+  };
+  const reply = await child.request<BankReply>("measure", task);
+  const drift = driftOf(device, reply.referenceNs);
+  // What the profiler costs depends on how cold the layers leave the caches: it is taken from the same bank.
+  const { nodeNs: tight, idleNs } = device.calibration;
+  const nodeNs = reply.idleNs === undefined ? tight : Math.max(0, reply.idleNs - idleNs);
+  return bank.map(([key, config], i) => {
+    const raw = reply.layers[i] as RawLayer;
+    return [key, entryFrom(config, raw, nodeNs, drift)];
+  });
+}
+
+function entryFrom(config: LayerConfig, raw: RawLayer, nodeNs: number, drift: number): TableEntry {
+  const net = (v: number): number => Math.round(Math.max(0, v - raw.kernels * nodeNs) * drift);
+  const { min, q1, median, q3, count } = raw.samples;
+  const samples: Samples = { min: net(min), q1: net(q1), median: net(median), q3: net(q3), count };
+  const ns = net(raw.lower);
+  if (!Number.isFinite(ns))
+    throw new HalpError(
+      "HALP_MEASURE_FAILED",
+      `The runtime's profile holds no time for the layer ${layerKey(config)}. Run again; where it stays so, freeze the group of this layer and report it.`,
+      { name: layerKey(config), exitCode: 1 },
+    );
+  return { config, ns, samples, kernels: raw.kernels, layoutAsExpected: raw.layoutAsExpected };
+}
