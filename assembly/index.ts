@@ -1,5 +1,7 @@
 // The exports of the solver core. Functions answer with status codes and never trap on data.
 import { incrementCount, inputValue, inputWeight, offset, prefixValue, prefixWeight, preparedEnd } from "./classes";
+import { pointCount, points } from "./frontier";
+import { densePointCount, densePoints } from "./frontier-dense";
 import { backward, decode, decodedValue, decodedWeight } from "./joint-potentials";
 import { structure, tables } from "./joint-program";
 import { jointBound, jointChoice, jointStates, jointValue, jointWeight } from "./joint-solve";
@@ -95,3 +97,19 @@ export function prefixValueAt(): usize {
 export {
   cellCostsAt, cellOffsetsAt, cellValuesAt, denseLayout, denseSolve, paperLayout, paperSolve, pickedAt,
 } from "./dense";
+
+// ---- frontiers
+export { frontierLayout, frontierPoints } from "./frontier";
+export { frontierDense } from "./frontier-dense";
+export function densePointsAt(): usize {
+  return densePoints;
+}
+export function getDensePointCount(): i32 {
+  return densePointCount;
+}
+export function pointsAt(): usize {
+  return points;
+}
+export function getPointCount(): i32 {
+  return pointCount;
+}

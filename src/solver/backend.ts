@@ -1,4 +1,4 @@
-import type { GridPoints } from "./frontier.js";
+import type { GridPoints, PartFinder } from "./frontier.js";
 import type { Outcome, Watch } from "./limits.js";
 import type { Model } from "./model.js";
 
@@ -17,6 +17,8 @@ export interface BackendProblem {
   solve(budget: number, limits: Watch): Outcome;
   /** The same, a few milliseconds of work at a time. Only one solve at a time may be under way in a backend. */
   slices?(budget: number, limits: Watch): Generator<undefined, Outcome>;
+  /** A way to the frontier that is faster than one solve a point. */
+  parts?(): PartFinder;
   /** The corners of the frontier's upper convex hull; absent where no choice exists or the backend cannot tell. */
   hull?(): GridPoints;
 }

@@ -3,8 +3,8 @@ import type { Watch } from "./limits.js";
 
 /** Points by rising weight and value, in grid numbers. */
 export interface GridPoints {
-  readonly weight: readonly number[];
-  readonly value: readonly number[];
+  readonly weight: ArrayLike<number>;
+  readonly value: ArrayLike<number>;
   /** False where a limit ended the list early. */
   readonly complete: boolean;
 }
@@ -39,6 +39,105 @@ export function sweepFrontier(
     value.push(outcome.value);
   }
   return { weight: weight.reverse(), value: value.reverse(), complete };
+}
+
+/** Finds all points of a part of the frontier at once. */
+export interface PartFinder {
+  /** Weights of the first hull point (the lightest choice), of some others, and of the last (the most valuable choice). */
+  readonly corners: ArrayLike<number>;
+  /** Every point from corner `a` to corner `b`, both among them: weight, value, weight, value ...; null: too much at once. */
+  between(a: number, b: number): Float64Array | null;
+  /** All points of problems of small whole numbers, likewise; null for others. */
+  all(): Float64Array | null;
+}
+
+/** Corners to a part at first: all of most problems, since what parts have in common is found for each. */
+const firstPart = 512;
+
+/**
+ * Every non-dominated point with weight from `from` to `to`, a part at a time from the heaviest down. Parts grow while they
+ * can be done at once; what is too much even between neighbouring corners is swept.
+ */
+export function joinParts(
+  finder: PartFinder,
+  problem: BackendProblem,
+  from: number,
+  to: number,
+  maxPoints: number,
+  watch: Watch,
+): GridPoints {
+  const { corners } = finder;
+  const parts: { readonly weight: ArrayLike<number>; readonly value: ArrayLike<number> }[] = [];
+  let count = 0;
+  let b = corners.length - 1;
+  while (b > 0 && corners[b - 1]! >= to) b--;
+  let size = firstPart;
+  let growing = true;
+  let complete = false;
+  while (true) {
+    if (b < 0 || corners[b]! < from) {
+      complete = true;
+      break;
+    }
+    if (count >= maxPoints || watch.expired()) break;
+    let a = Math.max(0, b - size);
+    let found = finder.between(a, b);
+    if (found === null && growing) {
+      found = finder.all();
+      if (found !== null) a = 0;
+    }
+    // the lower corner is the upper one of the part below
+    const least = Math.max(from, a === 0 ? corners[0]! : corners[a]! + 1);
+    const most = Math.min(to, corners[b]!);
+    if (found !== null) {
+      const part = cut(found, least, most, maxPoints - count);
+      parts.push(part);
+      count += part.weight.length;
+      if (part.cutOff) break;
+      if (growing) size *= 2;
+    } else if (b - a > 1) {
+      growing = false;
+      size = (b - a) >> 1;
+      continue;
+    } else {
+      const swept = sweepFrontier(problem, least, most, maxPoints - count, watch);
+      parts.push(swept);
+      count += swept.weight.length;
+      if (!swept.complete) break;
+    }
+    b = a === 0 ? -1 : a;
+  }
+  const weight = new Float64Array(count);
+  const value = new Float64Array(count);
+  let at = 0;
+  for (const part of parts.reverse()) {
+    weight.set(part.weight, at);
+    value.set(part.value, at);
+    at += part.weight.length;
+  }
+  return { weight, value, complete };
+}
+
+/** The points with weights from `least` to `most`, at most so many, the heaviest; and whether there would be more. */
+function cut(
+  points: Float64Array,
+  least: number,
+  most: number,
+  maxPoints: number,
+): { readonly weight: Float64Array; readonly value: Float64Array; readonly cutOff: boolean } {
+  let start = 0;
+  let end = points.length / 2;
+  while (start < end && points[2 * start]! < least) start++;
+  while (end > start && points[2 * end - 2]! > most) end--;
+  const cutOff = end - start > maxPoints;
+  if (cutOff) start = end - maxPoints;
+  const weight = new Float64Array(end - start);
+  const value = new Float64Array(end - start);
+  for (let i = start; i < end; i++) {
+    weight[i - start] = points[2 * i]!;
+    value[i - start] = points[2 * i + 1]!;
+  }
+  return { weight, value, cutOff };
 }
 
 /** A multiplier's best choice. */

@@ -1,5 +1,5 @@
 import type { BackendProblem } from "./backend.js";
-import { type GridPoints, sweepFrontier } from "./frontier.js";
+import { type GridPoints, joinParts, sweepFrontier } from "./frontier.js";
 import { type Limits, type Outcome, watch } from "./limits.js";
 import type { Model } from "./model.js";
 import { checkBudget } from "./parse-problem.js";
@@ -86,18 +86,25 @@ export class Prepared implements PreparedProblem {
 
   frontier(options: FrontierOptions = {}): Frontier {
     const limit = watch({ timeLimitMs: options.timeLimitMs }, this.#clock);
-    const most = 2 ** 53;
+    const largest = 2 ** 53;
     const from =
-      options.from === undefined ? -most : -budgetToGrid(-checkBudget(options.from), this.#model.weightScale, 0);
-    const to = options.to === undefined ? most : this.#grid(options.to);
+      options.from === undefined ? -largest : -budgetToGrid(-checkBudget(options.from), this.#model.weightScale, 0);
+    const to = options.to === undefined ? largest : this.#grid(options.to);
     let points: GridPoints;
     if (options.hull === true) points = within(this.#problem.hull?.() ?? none, from, to);
-    else points = sweepFrontier(this.#problem, from, to, options.maxPoints ?? 100_000, limit);
+    else {
+      const most = options.maxPoints ?? 100_000;
+      const parts = this.#problem.parts?.();
+      points =
+        parts === undefined
+          ? sweepFrontier(this.#problem, from, to, most, limit)
+          : joinParts(parts, this.#problem, from, to, most, limit);
+    }
     const { valueScale, weightScale } = this.#model;
-    const latency = Float64Array.from(points.weight, (w) => w / weightScale);
+    const latency = scaled(points.weight, weightScale);
     return {
       latency,
-      value: Float64Array.from(points.value, (v) => v / valueScale),
+      value: scaled(points.value, valueScale),
       complete: points.complete,
       quantum: { value: 1 / valueScale, latency: 1 / weightScale },
       solution: (i) => {
@@ -116,13 +123,20 @@ export class Prepared implements PreparedProblem {
   }
 }
 
+function scaled(numbers: ArrayLike<number>, scale: number): Float64Array {
+  const out = new Float64Array(numbers.length);
+  for (let i = 0; i < out.length; i++) out[i] = numbers[i]! / scale;
+  return out;
+}
+
 const none: GridPoints = { weight: [], value: [], complete: true };
 
 function within(points: GridPoints, from: number, to: number): GridPoints {
-  const inside = points.weight.map((w) => w >= from && w <= to);
+  const weight = Array.from(points.weight);
+  const inside = (_: number, i: number): boolean => weight[i]! >= from && weight[i]! <= to;
   return {
-    weight: points.weight.filter((_, i) => inside[i]),
-    value: points.value.filter((_, i) => inside[i]),
+    weight: weight.filter(inside),
+    value: Array.from(points.value).filter(inside),
     complete: points.complete,
   };
 }

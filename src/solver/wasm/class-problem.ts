@@ -1,13 +1,17 @@
 import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
 import type { Classes } from "../classes.js";
-import { type GridPoints, hullCorners } from "../frontier.js";
+import { type GridPoints, hullCorners, type PartFinder } from "../frontier.js";
 import type { Outcome, Watch } from "../limits.js";
-import { coreStatus } from "./exports.js";
+import { coreStatus, frontierStatus } from "./exports.js";
 import type { Residence, Tenant } from "./resident.js";
 
 /** Candidates looked at between two looks at the clock: some milliseconds. */
 const workPerSlice = 1_000_000;
+/** Pairs of partial choices looked at for one part of the frontier: some hundredths of a second. */
+const workPerPart = 20_000_000;
+/** Cells times items of the dense program for a frontier: about a second. */
+const mostCells = 1_000_000_000;
 
 /** A multiple-choice knapsack prepared in the core. While another problem is in its memory, the prepared bytes wait here. */
 export class ClassProblem implements BackendProblem, Tenant {
@@ -65,6 +69,30 @@ export class ClassProblem implements BackendProblem, Tenant {
       new Float64Array(buffer, core.prefixWeightAt() >>> 0, length),
       new Float64Array(buffer, core.prefixValueAt() >>> 0, length),
     );
+  }
+
+  parts(): PartFinder {
+    this.#residence.visit(this);
+    const { core } = this.#residence;
+    const corners = new Float64Array(
+      core.memory.buffer,
+      core.prefixWeightAt() >>> 0,
+      core.getIncrementCount() + 1,
+    ).slice();
+    return {
+      corners,
+      between: (a, b) => {
+        this.#residence.visit(this);
+        if (core.frontierLayout() === 0 || core.frontierPoints(a, b, workPerPart) !== frontierStatus.found) return null;
+        return new Float64Array(core.memory.buffer, core.pointsAt() >>> 0, 2 * core.getPointCount()).slice();
+      },
+      all: () => {
+        this.#residence.visit(this);
+        const cells = corners[corners.length - 1]! - corners[0]! + 1;
+        if (cells * this.#classes.value.length > mostCells || core.frontierDense(cells) === 0) return null;
+        return new Float64Array(core.memory.buffer, core.densePointsAt() >>> 0, 2 * core.getDensePointCount()).slice();
+      },
+    };
   }
 
   #outcome(status: number): Outcome {

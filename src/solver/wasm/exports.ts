@@ -35,6 +35,17 @@ export interface CoreExports {
   getWeight(): number;
   getBound(): number;
   getStates(): number;
+  /** Gets ready for frontierPoints; 0 if there is not enough memory. What one solve left in memory is gone. */
+  frontierLayout(): number;
+  /** Undominated points between two points of the hull, by number. A frontier status, see below. */
+  frontierPoints(from: number, to: number, work: number): number;
+  /** Pairs of weight and value. */
+  pointsAt(): number;
+  getPointCount(): number;
+  /** All undominated points by a dynamic program over `cells` weights; 0 if there is not enough memory. */
+  frontierDense(cells: number): number;
+  densePointsAt(): number;
+  getDensePointCount(): number;
   setLimit(bytes: number): void;
   /** Lays out memory for a plan; 0 if there is not enough. Lengths in numbers. */
   jointLayout(structureLength: number, tableLength: number): number;
@@ -68,3 +79,6 @@ export interface CoreExports {
 
 /** Status codes of begin, run and finish, and of their joint twins. */
 export const coreStatus = { running: 0, optimal: 1, feasible: 2, infeasible: 3, noMemory: 4, impossible: 5 } as const;
+
+/** Status codes of frontierPoints. */
+export const frontierStatus = { found: 0, noMemory: 1, tooMuch: 2 } as const;
