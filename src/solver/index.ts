@@ -1,12 +1,13 @@
 export type { BackendName } from "./backend.js";
 export type { Limits } from "./limits.js";
 export { parseProblem } from "./parse-problem.js";
-export type { FlatRequest } from "./pool/messages.js";
+export type { PoolLimits } from "./pool/call.js";
+export type { FlatRequest } from "./pool/packing.js";
 export { createSolverPool, type SolverPool, type SolverPoolOptions } from "./pool/pool.js";
 export type { Frontier, FrontierOptions, PreparedProblem } from "./prepared-problem.js";
+export type { Request } from "./requests.js";
 export {
   createSolver,
-  type Request,
   type SolveAsyncOptions,
   type SolveOptions,
   type Solver,

@@ -1,19 +1,14 @@
-import { HalpError } from "../errors.js";
 import type { Backend, BackendName } from "./backend.js";
+import { checkBackend } from "./check-backend.js";
 import { createJsBackend } from "./js/js-backend.js";
-import type { Limits } from "./limits.js";
+import { checkLimits, type Limits } from "./limits.js";
 import { buildModel } from "./model.js";
 import { parseProblem } from "./parse-problem.js";
 import { type Frontier, type FrontierOptions, Prepared, type PreparedProblem } from "./prepared-problem.js";
+import { answerEach, type Request } from "./requests.js";
 import type { Problem, Solution } from "./types.js";
 import { createDenseBackend, createPaperBackend } from "./wasm/cell-backends.js";
 import { createWasmBackend } from "./wasm/wasm-backend.js";
-
-/** One problem of a batch. */
-export interface Request {
-  readonly problem: Problem;
-  readonly budget?: number;
-}
 
 export interface Solver {
   readonly backend: BackendName;
@@ -26,7 +21,8 @@ export interface Solver {
   solve(problem: Problem, budget?: number, limits?: Limits): Solution;
   /**
    * Solves many problems one after the other.
-   * @throws HalpError as solve, for the first problem that is wrong
+   * @throws HalpError as solve, for the first problem that is wrong; the message names it. HALP_BATCH if there is no array of
+   * requests
    */
   solveBatch(requests: readonly Request[], limits?: Limits): Solution[];
   /** @throws HalpError as parseProblem; HALP_LIMIT */
@@ -42,15 +38,12 @@ export interface SolverOptions {
   readonly memoryLimitBytes?: number;
 }
 
-function backendOf({ backend: name = "wasm", memoryLimitBytes }: SolverOptions): Backend {
+function backendOf({ backend = "wasm", memoryLimitBytes }: SolverOptions): Backend {
+  const name = checkBackend(backend);
   if (name === "js") return createJsBackend(memoryLimitBytes);
-  if (name === "wasm") return createWasmBackend(undefined, memoryLimitBytes);
   if (name === "dense") return createDenseBackend();
   if (name === "paper") return createPaperBackend();
-  throw new HalpError(
-    "HALP_BACKEND",
-    `there is no solver backend "${String(name)}"; the backends are: wasm, js, dense, paper`,
-  );
+  return createWasmBackend(undefined, memoryLimitBytes);
 }
 
 const now = (): number => performance.now();
@@ -75,7 +68,8 @@ export function createSolver(options: SolverOptions = {}): Solver {
       const start = clock();
       return prepareWith(backend, problem, clock).solveSince(start, budget, limits);
     },
-    solveBatch: (requests, limits) => requests.map(({ problem, budget }) => solver.solve(problem, budget, limits)),
+    solveBatch: (requests, limits) =>
+      answerEach(requests, ({ problem, budget }) => solver.solve(problem, budget, limits)),
     frontier: (problem, frontierOptions) => prepareWith(backend, problem, clock).frontier(frontierOptions),
   };
   return solver;
@@ -93,6 +87,7 @@ const shared = new Map<BackendName, Solver>();
  * @throws HalpError as parseProblem; HALP_BUDGET if there is no budget or it is no finite number; HALP_BACKEND, HALP_LIMIT
  */
 export function solve(problem: Problem, budget?: number, options: SolveOptions = {}): Solution {
+  checkLimits(options);
   const name = options.backend ?? "wasm";
   const own = options.clock !== undefined || options.memoryLimitBytes !== undefined;
   let solver = own ? createSolver(options) : shared.get(name);
@@ -110,7 +105,6 @@ export interface SolveAsyncOptions extends SolveOptions {
 
 /**
  * As solve(), but gives way to the event loop every few milliseconds, and listens to a signal there. On a core of its own.
- * The js backend does not give way.
  * @throws HalpError as solve (the promise is rejected)
  */
 export async function solveAsync(
@@ -118,6 +112,7 @@ export async function solveAsync(
   budget?: number,
   options: SolveAsyncOptions = {},
 ): Promise<Solution> {
+  checkLimits(options);
   const clock = options.clock ?? now;
   const start = clock();
   const prepared = prepareWith(backendOf(options), problem, clock);

@@ -1,5 +1,6 @@
 import t from "tap";
 import { createFlatSolver, type FlatProblem, type FlatSolution, type Problem, solve } from "../../src/solver/index.js";
+import { hardProblem } from "./hard-problem.js";
 import { randomFrom } from "./random-problem.js";
 
 /** A random flat problem: integers, decimals or arbitrary doubles; some options forbidden. */
@@ -75,6 +76,54 @@ t.test("arrays that do not fit together are refused", async (t) => {
   t.throws(() => solver.solveInto(flat, 1, out), { code: "HALP_FLAT" });
   t.throws(() => solver.solve(flat, Number.NaN), { code: "HALP_BUDGET" });
   t.throws(() => createFlatSolver().resolveInto(1, out), { code: "HALP_FLAT" });
+});
+
+t.test("what is no typed array, and sums that overflow, are refused", async (t) => {
+  const solver = createFlatSolver();
+  const { flat } = randomFlat(2);
+  const bad: unknown[] = [
+    null,
+    7,
+    { ...flat, offset: [0, 2] },
+    { ...flat, value: undefined },
+    { ...flat, latency: new BigInt64Array(flat.latency.length) },
+    { ...flat, value: new DataView(new ArrayBuffer(8)) },
+    { ...flat, value: flat.value.map(() => 1e308) },
+    { ...flat, latency: flat.latency.map(() => -1e308) },
+  ];
+  for (const problem of bad) t.throws(() => solver.solve(problem as FlatProblem, 1), { code: "HALP_FLAT" });
+  for (const out of [null, {}, { choice: "x" }])
+    t.throws(() => solver.solveInto(flat, 1, out as unknown as FlatSolution), { code: "HALP_FLAT" });
+});
+
+t.test("limits are those of the JSON form: refused alike, anytime answers alike", async (t) => {
+  const hard = hardProblem("strong", 200, 60, 10_000, 1);
+  const sizes = hard.variables.map((v) => v.values.length);
+  const offset = Int32Array.from([0, ...sizes]);
+  for (let i = 0; i < sizes.length; i++) offset[i + 1]! += offset[i]!;
+  const flat: FlatProblem = {
+    offset,
+    value: Float64Array.from(hard.variables.flatMap((v) => [...v.values])),
+    latency: Float64Array.from(hard.factors.flatMap((f) => [...(f.latency as number[])])),
+  };
+  const solver = createFlatSolver();
+  const budget = hard.budget!;
+  const wrong = [{ gap: 2 }, { gap: "0" }, { timeLimitMs: -1 }, { maxStates: Number.NaN }, { stopped: true }, 5, null];
+  for (const limits of wrong) {
+    t.throws(() => solver.solve(flat, budget, limits as never), { code: "HALP_LIMIT" }, JSON.stringify(limits));
+    t.throws(() => solve(hard, budget, limits as never), { code: "HALP_LIMIT" }, JSON.stringify(limits));
+  }
+  t.throws(() => createFlatSolver({ memoryLimitBytes: 10 }), { code: "HALP_LIMIT" });
+  for (const limits of [{ maxStates: 1000 }, { gap: 0.001 }, { timeLimitMs: 0 }, { stopped: () => true }]) {
+    const found = solver.solve(flat, budget, limits);
+    const expected = solve(hard, budget, limits);
+    t.equal(found.status, "feasible", JSON.stringify(Object.keys(limits)));
+    t.ok(found.latency <= budget && found.upperBound >= found.value && found.gap < 0.01);
+    t.same([found.value, found.upperBound, found.gap], [expected.value, expected.upperBound, expected.gap]);
+  }
+  const small = createFlatSolver({ memoryLimitBytes: 4 * 2 ** 20 });
+  t.equal(small.solve(flat, budget).status, "feasible");
+  t.throws(() => createFlatSolver({ memoryLimitBytes: 2 ** 17 }).solve(flat, budget), { code: "HALP_SOLVER_MEMORY" });
 });
 
 t.test("memory that grows under way leaves every view whole", async (t) => {

@@ -1,39 +1,45 @@
 import type { BackendName } from "../backend.js";
-import type { Limits } from "../limits.js";
-import type { Request } from "../solver.js";
+import type { Request } from "../requests.js";
 import type { Solution } from "../types.js";
-import type { FlatProblem, FlatSolution } from "../wasm/flat-solver.js";
+import type { PackedAnswers, PackedProblems } from "./packing.js";
 
-/** A flat problem of a batch. */
-export interface FlatRequest {
-  readonly problem: FlatProblem;
-  readonly budget: number;
+/** The first message a worker gets. */
+export interface Setup {
+  readonly backend: BackendName;
+  readonly memoryLimitBytes: number | undefined;
 }
 
+/** Limits as they cross: `stop` is shared memory, its first element 1 once the search must end; null where there is none. */
+export interface SentLimits {
+  readonly timeLimitMs: number | undefined;
+  readonly maxStates: number | undefined;
+  readonly gap: number | undefined;
+  readonly stop: Int32Array | null;
+}
+
+/** Part of a call; `first` is the number of its first request within the call. */
+export type Work =
+  | { readonly kind: "problems"; readonly first: number; readonly requests: readonly Request[] }
+  | { readonly kind: "flat"; readonly first: number; readonly problems: PackedProblems };
+
 /** What a worker is asked; `id` comes back with the answer. */
-export type Task =
-  | {
-      readonly id: number;
-      readonly kind: "problems";
-      readonly backend: BackendName;
-      readonly requests: readonly Request[];
-      readonly limits: Limits;
-    }
-  | {
-      readonly id: number;
-      readonly kind: "flat";
-      readonly requests: readonly FlatRequest[];
-      readonly limits: Limits;
-    };
+export interface Task {
+  readonly id: number;
+  readonly work: Work;
+  readonly limits: SentLimits;
+}
 
 /** Errors cross as what they are made of. */
 export interface Failure {
   readonly code: string;
   readonly message: string;
-  readonly name: string | undefined;
-  readonly exitCode: number | undefined;
+  readonly exitCode: number;
+  readonly node: string | undefined;
+  readonly opType: string | undefined;
+  readonly file: string | undefined;
 }
 
 export type Reply =
-  | { readonly id: number; readonly answers: readonly (Solution | FlatSolution)[] }
-  | { readonly id: number; readonly failure: Failure };
+  | { readonly id: number; readonly kind: "problems"; readonly answers: readonly Solution[] }
+  | { readonly id: number; readonly kind: "flat"; readonly answers: PackedAnswers }
+  | { readonly id: number; readonly kind: "failure"; readonly failure: Failure };

@@ -1,172 +1,256 @@
 import { HalpError } from "../../errors.js";
 import type { BackendName } from "../backend.js";
-import type { Limits } from "../limits.js";
-import type { Request } from "../solver.js";
+import { checkBackend } from "../check-backend.js";
+import { checkLimits, checkMemoryLimit } from "../limits.js";
+import { checkRequests, type Request } from "../requests.js";
+import { show } from "../show.js";
 import type { Problem, Solution } from "../types.js";
-import type { FlatSolution } from "../wasm/flat-solver.js";
-import type { FlatRequest, Reply, Task } from "./messages.js";
-import { startThread, type Thread } from "./thread.js";
-
-/** Distributes the Omit over the kinds of task. */
-type NewTask = Task extends infer T ? (T extends Task ? Omit<T, "id"> : never) : never;
-
-interface Job {
-  readonly task: NewTask;
-  resolve(answers: readonly (Solution | FlatSolution)[]): void;
-  reject(error: unknown): void;
-}
+import { checkArrays, type FlatSolution } from "../wasm/flat-solver.js";
+import { Call, flatRequests, type PoolLimits, problemRequests, type RequestKind } from "./call.js";
+import type { Reply, Setup, Task, Work } from "./messages.js";
+import type { FlatRequest, PackedProblems } from "./packing.js";
+import { startThread, type Thread, type WebWorker } from "./thread.js";
 
 export interface SolverPoolOptions {
-  /** How many workers; default 2. */
+  /** How many workers, 1 to 256; default 2. */
   readonly workers?: number;
   /** Default `wasm`. */
   readonly backend?: BackendName;
+  /** As of createSolver, for each worker. */
+  readonly memoryLimitBytes?: number;
+  /**
+   * In browsers, where a bundler has moved the files: starts a Web Worker that runs `halp/solver/worker`. Bundlers know
+   * `() => new Worker(new URL("halp/solver/worker", import.meta.url), { type: "module" })`.
+   */
+  readonly startWorker?: () => WebWorker;
 }
 
-/** Solvers in worker threads, for many callers. Idle workers do not keep the process alive. */
+/**
+ * Solvers in worker threads, for many callers: their requests take turns. Idle workers do not keep the process alive. What is
+ * handed over is copied; leave it as it is until the answer is there.
+ */
 export interface SolverPool {
   readonly size: number;
   /** @throws HalpError as solve (the promise is rejected); HALP_POOL if the pool is closed or a worker fails */
-  solve(problem: Problem, budget?: number, limits?: Limits): Promise<Solution>;
-  /** Answers in the order of the requests. One wrong problem rejects the whole batch. */
-  solveBatch(requests: readonly Request[], limits?: Limits): Promise<Solution[]>;
-  /** As solveBatch, for flat problems: cheaper to send. */
-  solveFlatBatch(requests: readonly FlatRequest[], limits?: Limits): Promise<FlatSolution[]>;
+  solve(problem: Problem, budget?: number, limits?: PoolLimits): Promise<Solution>;
+  /** Answers in the order of the requests. One wrong problem rejects the whole batch; the message names it. */
+  solveBatch(requests: readonly Request[], limits?: PoolLimits): Promise<Solution[]>;
+  /** As solveBatch, for flat problems: much cheaper to send. Always by the WASM. */
+  solveFlatBatch(requests: readonly FlatRequest[], limits?: PoolLimits): Promise<FlatSolution[]>;
   /** Ends the workers; what is still open is rejected. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Requests sent to a worker at once: enough to hide the message, few enough to share evenly. */
-const chunk = 32;
+/** A worker's place in the pool. A worker that fails is replaced. */
+interface Place {
+  thread: Thread | null;
+  /** What its worker is at. */
+  job: { readonly id: number; readonly call: AnyCall; readonly first: number; readonly count: number } | null;
+  /** Workers that failed here, one after the other, before they answered anything. */
+  failures: number;
+}
 
-class WorkerPool implements SolverPool {
+type AnyCall = Pick<Call<never, never>, "waiting" | "limits" | "take" | "accept" | "fail">;
+
+/** After so many workers in a row that never answered, a place is given up. */
+const mostFailures = 3;
+
+function poolError(message: string, cause?: unknown): HalpError {
+  return new HalpError("HALP_POOL", message, { exitCode: 1, cause });
+}
+
+export class WorkerPool implements SolverPool {
   readonly size: number;
-  readonly #backend: BackendName;
-  readonly #idle: Thread[];
-  readonly #threads: readonly Thread[];
-  readonly #waiting: Job[] = [];
-  readonly #running = new Map<Thread, { readonly id: number; readonly job: Job }>();
+  readonly #start: () => Promise<Thread>;
+  readonly #setup: Setup;
+  readonly #places: readonly Place[];
+  /** Calls with parts to take, in turn. */
+  readonly #calls: AnyCall[] = [];
+  readonly #open = new Set<AnyCall>();
+  readonly #spare: PackedProblems[] = [];
   #nextId = 0;
-  #closed = false;
+  #closed: HalpError | null = null;
 
-  constructor(threads: readonly Thread[], backend: BackendName) {
-    this.size = threads.length;
-    this.#backend = backend;
-    this.#threads = threads;
-    this.#idle = [...threads];
-    for (const thread of threads) {
-      thread.hold(false);
-      thread.listen((message) => this.#finish(thread, message as Reply));
-      thread.onFailure((reason) => this.#fail(thread, reason));
+  private constructor(start: () => Promise<Thread>, size: number, setup: Setup) {
+    this.size = size;
+    this.#start = start;
+    this.#setup = setup;
+    this.#places = Array.from({ length: size }, () => ({ thread: null, job: null, failures: 0 }));
+  }
+
+  /** @throws HalpError HALP_POOL if no thread can be started at all */
+  static async start(start: () => Promise<Thread>, size: number, setup: Setup): Promise<WorkerPool> {
+    const pool = new WorkerPool(start, size, setup);
+    await Promise.all(pool.#places.map((place) => pool.#fill(place)));
+    return pool;
+  }
+
+  async solve(problem: Problem, budget?: number, limits?: PoolLimits): Promise<Solution> {
+    const request: Request = budget === undefined ? { problem } : { problem, budget };
+    try {
+      const [solution] = await this.#run(problemRequests, [request], limits);
+      return solution!;
+    } catch (error) {
+      // with one request there is nothing to tell apart
+      if (!(error instanceof HalpError)) throw error;
+      const { code, exitCode, message } = error;
+      throw new HalpError(code, message.replace(/^requests\[0\]: /, ""), { exitCode, cause: error.cause });
     }
   }
 
-  async solve(problem: Problem, budget?: number, limits: Limits = {}): Promise<Solution> {
-    const request: Request = budget === undefined ? { problem } : { problem, budget };
-    const [solution] = await this.#run({ kind: "problems", backend: this.#backend, requests: [request], limits });
-    return solution as Solution;
+  async solveBatch(requests: readonly Request[], limits?: PoolLimits): Promise<Solution[]> {
+    checkRequests(requests);
+    return this.#run(problemRequests, requests, limits);
   }
 
-  async solveBatch(requests: readonly Request[], limits: Limits = {}): Promise<Solution[]> {
-    const parts = chunks(requests).map((part) =>
-      this.#run({ kind: "problems", backend: this.#backend, requests: part, limits }),
-    );
-    return (await Promise.all(parts)).flat() as Solution[];
-  }
-
-  async solveFlatBatch(requests: readonly FlatRequest[], limits: Limits = {}): Promise<FlatSolution[]> {
-    const parts = chunks(requests).map((part) => this.#run({ kind: "flat", requests: part, limits }));
-    return (await Promise.all(parts)).flat() as FlatSolution[];
+  async solveFlatBatch(requests: readonly FlatRequest[], limits?: PoolLimits): Promise<FlatSolution[]> {
+    checkRequests(requests);
+    for (let i = 0; i < requests.length; i++) checkArrays(requests[i]?.problem as never, `requests[${i}]: `);
+    return this.#run(flatRequests, requests, limits);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    const open = [...this.#waiting.splice(0), ...[...this.#running.values()].map(({ job }) => job)];
-    this.#running.clear();
-    for (const job of open) job.reject(new HalpError("HALP_POOL", "the solver pool was closed", { exitCode: 1 }));
-    await Promise.all(this.#threads.map((thread) => thread.end()));
+    this.#giveUp(poolError("the solver pool is closed"));
+    await Promise.all(this.#places.map(({ thread }) => thread?.end()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #run(task: NewTask): Promise<readonly (Solution | FlatSolution)[]> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) {
-        reject(new HalpError("HALP_POOL", "the solver pool is closed", { exitCode: 1 }));
-        return;
-      }
-      this.#waiting.push({ task, resolve, reject });
+  async #run<R, A>(kind: RequestKind<R, A>, requests: readonly R[], limits: PoolLimits = {}): Promise<A[]> {
+    checkLimits(limits);
+    if ("stopped" in limits)
+      throw new HalpError("HALP_LIMIT", "a pool cannot ask stopped() from another thread; give it a signal instead");
+    if (this.#closed !== null) throw this.#closed;
+    const call = new Call(kind, requests, limits);
+    if (call.waiting) {
+      this.#calls.push(call);
+      this.#open.add(call);
       this.#assign();
-    });
-  }
-
-  #assign(): void {
-    while (this.#waiting.length > 0 && this.#idle.length > 0) {
-      const thread = this.#idle.pop()!;
-      const job = this.#waiting.shift()!;
-      const id = this.#nextId++;
-      this.#running.set(thread, { id, job });
-      thread.hold(true);
-      try {
-        thread.post({ ...job.task, id } satisfies Task);
-      } catch (cause) {
-        // what cannot be cloned (a function, say) never left
-        this.#release(thread);
-        job.reject(new HalpError("HALP_POOL", `the problem cannot be sent to a worker: ${String(cause)}`, { cause }));
-      }
+    }
+    try {
+      return await call.answered;
+    } finally {
+      this.#open.delete(call);
     }
   }
 
-  #release(thread: Thread): void {
-    this.#running.delete(thread);
-    this.#idle.push(thread);
-    thread.hold(false);
+  /** Gives every idle worker a part of the call whose turn it is. */
+  #assign(): void {
+    for (const place of this.#places)
+      while (place.thread !== null && place.job === null) {
+        const call = this.#nextCall();
+        if (call === undefined) return;
+        this.#send(place, place.thread, call);
+      }
   }
 
-  #finish(thread: Thread, reply: Reply): void {
-    const running = this.#running.get(thread);
-    if (running === undefined || running.id !== reply.id) return;
-    this.#release(thread);
-    if ("answers" in reply) running.job.resolve(reply.answers);
-    else {
-      const { code, message, exitCode } = reply.failure;
-      running.job.reject(new HalpError(code, message, exitCode === undefined ? {} : { exitCode }));
+  #send(place: Place, thread: Thread, call: AnyCall): void {
+    try {
+      const work: Work = call.take(this.size, this.#spare.pop());
+      if (call.waiting) this.#calls.push(call);
+      const id = this.#nextId++;
+      const count = work.kind === "flat" ? work.problems.count : work.requests.length;
+      const memory = work.kind === "flat" ? [work.problems.ints.buffer, work.problems.doubles.buffer] : [];
+      thread.post({ id, work, limits: call.limits } satisfies Task, memory);
+      place.job = { id, call, first: work.first, count };
+      thread.hold(true);
+    } catch (cause) {
+      // what cannot be cloned (a function, say) never left
+      call.fail(new HalpError("HALP_POOL", `the problem cannot be sent to a worker: ${String(cause)}`, { cause }));
+    }
+  }
+
+  #nextCall(): AnyCall | undefined {
+    while (this.#calls.length > 0) {
+      const call = this.#calls.shift()!;
+      if (call.waiting) return call;
+    }
+    return undefined;
+  }
+
+  #finish(place: Place, thread: Thread, reply: Reply): void {
+    const { job } = place;
+    if (place.thread !== thread || job === null || job.id !== reply.id) return;
+    place.job = null;
+    place.failures = 0;
+    thread.hold(false);
+    if (reply.kind === "failure") {
+      const { code, message, exitCode, node, opType, file } = reply.failure;
+      const fields = {
+        ...(node === undefined ? {} : { node }),
+        ...(opType === undefined ? {} : { opType }),
+        ...(file === undefined ? {} : { file }),
+      };
+      job.call.fail(new HalpError(code, message, { exitCode, ...fields }));
+    } else {
+      job.call.accept(job.first, job.count, reply);
+      if (reply.kind === "flat" && this.#spare.length < 2 * this.size) this.#spare.push(reply.answers.spare);
     }
     this.#assign();
   }
 
-  #fail(thread: Thread, reason: string): void {
-    if (this.#closed) return;
-    const running = this.#running.get(thread);
-    this.#running.delete(thread);
-    const at = this.#idle.indexOf(thread);
-    if (at >= 0) this.#idle.splice(at, 1);
-    const error = new HalpError("HALP_POOL", `a solver worker failed: ${reason}`, { exitCode: 1 });
-    running?.job.reject(error);
-    // with the last worker gone nobody will take what waits
-    if (this.#idle.length === 0 && this.#running.size === 0)
-      for (const job of this.#waiting.splice(0)) job.reject(error);
+  /** Starts a worker in a place. */
+  async #fill(place: Place): Promise<void> {
+    let thread: Thread;
+    try {
+      thread = await this.#start();
+    } catch (cause) {
+      this.#lose(place, `it could not be started: ${cause instanceof Error ? cause.message : String(cause)}`);
+      return;
+    }
+    if (this.#closed !== null) {
+      await thread.end();
+      return;
+    }
+    place.thread = thread;
+    thread.listen((message) => this.#finish(place, thread, message as Reply));
+    thread.onFailure((reason) => {
+      if (place.thread === thread) this.#lose(place, reason);
+    });
+    thread.post(this.#setup, []);
+    thread.hold(false);
+    this.#assign();
+  }
+
+  /** A worker is gone: what it was at fails, another takes its place. */
+  #lose(place: Place, reason: string): void {
+    if (this.#closed !== null) return;
+    const { thread, job } = place;
+    place.thread = null;
+    place.job = null;
+    place.failures++;
+    const error = poolError(`a solver worker failed: ${reason}`);
+    job?.call.fail(error);
+    // the thread may only have met an error, and live
+    void thread?.end();
+    if (place.failures < mostFailures) void this.#fill(place);
+    else if (this.#places.every((p) => p.failures >= mostFailures)) this.#giveUp(error);
+  }
+
+  /** Closes for good, and tells every caller why. */
+  #giveUp(error: HalpError): void {
+    if (this.#closed !== null) return;
+    this.#closed = error;
+    this.#calls.length = 0;
+    for (const call of this.#open) call.fail(error);
+    this.#open.clear();
   }
 }
 
-function chunks<T>(requests: readonly T[]): T[][] {
-  const parts: T[][] = [];
-  for (let i = 0; i < requests.length; i += chunk) parts.push(requests.slice(i, i + chunk));
-  return parts;
-}
-
 /**
- * Starts a pool of solvers in worker threads.
- * @throws HalpError HALP_POOL if the number of workers is not a whole number from 1 to 256
+ * Starts a pool of solvers in worker threads; of Web Workers, in browsers.
+ * @throws HalpError HALP_POOL if the number of workers is not a whole number from 1 to 256; HALP_BACKEND, HALP_LIMIT
  */
 export async function createSolverPool(options: SolverPoolOptions = {}): Promise<SolverPool> {
-  const workers = options.workers ?? 2;
+  const { workers = 2, backend = "wasm", memoryLimitBytes, startWorker } = options;
   if (!Number.isInteger(workers) || workers < 1 || workers > 256)
-    throw new HalpError("HALP_POOL", `workers must be a whole number from 1 to 256, not ${String(workers)}`);
-  const url = new URL("./worker.js", import.meta.url);
-  const threads = await Promise.all(Array.from({ length: workers }, () => startThread(url)));
-  return new WorkerPool(threads, options.backend ?? "wasm");
+    throw new HalpError("HALP_POOL", `workers must be a whole number from 1 to 256, not ${show(workers)}`);
+  if (startWorker !== undefined && typeof startWorker !== "function")
+    throw new HalpError("HALP_POOL", `startWorker must be a function that gives a Worker, not ${show(startWorker)}`);
+  checkBackend(backend);
+  checkMemoryLimit(memoryLimitBytes);
+  return WorkerPool.start(() => startThread(startWorker), workers, { backend, memoryLimitBytes });
 }

@@ -2,7 +2,8 @@
 
 /** The other side of a thread. */
 export interface Port {
-  post(message: unknown): void;
+  /** @param memory buffers that change hands: they are gone here afterwards */
+  post(message: unknown, memory: readonly ArrayBuffer[]): void;
   listen(handler: (message: unknown) => void): void;
 }
 
@@ -14,8 +15,9 @@ export interface Thread extends Port {
   end(): Promise<void>;
 }
 
-interface WebWorker {
-  postMessage(message: unknown): void;
+/** What is needed of a Web Worker. */
+export interface WebWorker {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   terminate(): void;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onerror: ((event: { readonly message?: string }) => void) | null;
@@ -31,26 +33,49 @@ const hasProcess = host.process?.versions?.node !== undefined;
 /** Kept from bundlers for the browser, which have no such module. */
 const nodeThreads = "node:worker_threads";
 
-/** Starts a thread that runs a module. */
-export async function startThread(url: URL): Promise<Thread> {
-  if (!hasProcess && host.Worker !== undefined) {
-    const worker = new host.Worker(url, { type: "module" });
-    return {
-      post: (message) => worker.postMessage(message),
-      listen(handler) {
-        worker.onmessage = (event) => handler(event.data);
-      },
-      onFailure(handler) {
-        worker.onerror = (event) => handler(event.message ?? "the worker could not be started");
-      },
-      hold() {},
-      end: async () => worker.terminate(),
-    };
+/**
+ * Starts a thread that runs worker.ts.
+ * @param startWorker starts it where it is a Web Worker, in place of the file beside this one
+ */
+export async function startThread(startWorker: (() => WebWorker) | undefined): Promise<Thread> {
+  if (startWorker !== undefined) return webThread(startWorker());
+  if (hasProcess) return nodeThread();
+  const { Worker } = host;
+  if (Worker === undefined) throw new Error("this JavaScript engine has no workers");
+  return webThread(new Worker(workerUrl(), { type: "module" }));
+}
+
+/** Beside this file, as long as no bundler has moved it. */
+function workerUrl(): URL {
+  try {
+    return new URL("./worker.js", import.meta.url);
+  } catch {
+    throw new Error(bundled);
   }
-  const { Worker } = (await import(nodeThreads)) as typeof import("node:worker_threads");
-  const worker = new Worker(url);
+}
+
+const bundled =
+  "the worker's file was not found; where a bundler has moved the files, give createSolverPool a startWorker that runs halp/solver/worker";
+
+function webThread(worker: WebWorker): Thread {
   return {
-    post: (message) => worker.postMessage(message),
+    post: (message, memory) => worker.postMessage(message, [...memory]),
+    listen(handler) {
+      worker.onmessage = (event) => handler(event.data);
+    },
+    onFailure(handler) {
+      worker.onerror = (event) => handler(event.message ?? bundled);
+    },
+    hold() {},
+    end: async () => worker.terminate(),
+  };
+}
+
+async function nodeThread(): Promise<Thread> {
+  const { Worker } = (await import(nodeThreads)) as typeof import("node:worker_threads");
+  const worker = new Worker(workerUrl());
+  return {
+    post: (message, memory) => worker.postMessage(message, [...memory]),
     listen(handler) {
       worker.on("message", handler);
     },
@@ -73,7 +98,7 @@ export async function insideWorker(): Promise<Port> {
   if (!hasProcess) {
     const scope = globalThis as unknown as WebWorker;
     return {
-      post: (message) => scope.postMessage(message),
+      post: (message, memory) => scope.postMessage(message, [...memory]),
       listen(handler) {
         scope.onmessage = (event) => handler(event.data);
       },
@@ -81,7 +106,7 @@ export async function insideWorker(): Promise<Port> {
   }
   const { parentPort } = (await import(nodeThreads)) as typeof import("node:worker_threads");
   return {
-    post: (message) => parentPort!.postMessage(message),
+    post: (message, memory) => parentPort!.postMessage(message, [...memory]),
     listen(handler) {
       parentPort!.on("message", handler);
     },

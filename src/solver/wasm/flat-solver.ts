@@ -1,7 +1,8 @@
 import { HalpError } from "../../errors.js";
-import type { Limits } from "../limits.js";
+import { checkLimits, defaultStates, type Limits } from "../limits.js";
 import { checkBudget, maxEntries } from "../parse-problem.js";
 import { budgetToGrid } from "../quantise.js";
+import { show } from "../show.js";
 import { relativeGap } from "../solution.js";
 import { type CoreExports, coreStatus } from "./exports.js";
 import { compileCore, instantiateCore, type WasmBuild } from "./load.js";
@@ -32,12 +33,15 @@ export interface FlatSolver {
   /** @throws HalpError as solveInto */
   solve(problem: FlatProblem, budget: number, limits?: Limits): FlatSolution;
   /**
-   * Solves without allocating; `out.choice` has one element per variable.
+   * Solves without allocating (but for what the clock returns, under a time limit); `out.choice` has one element per variable.
    * @throws HalpError HALP_FLAT for arrays that do not fit together, a number that is not finite, or a choice too short;
-   * HALP_BUDGET; HALP_SOLVER_MEMORY
+   * HALP_BUDGET; HALP_LIMIT; HALP_SOLVER_MEMORY
    */
   solveInto(problem: FlatProblem, budget: number, out: FlatSolution, limits?: Limits): void;
-  /** Answers the problem of the last solve for another budget; nothing is copied or prepared again. */
+  /**
+   * Answers the problem of the last solve for another budget; nothing is copied or prepared again.
+   * @throws HalpError HALP_FLAT if there is none, or the choice is too short; HALP_BUDGET; HALP_LIMIT
+   */
   resolveInto(budget: number, out: FlatSolution, limits?: Limits): void;
 }
 
@@ -45,14 +49,36 @@ export interface FlatSolverOptions {
   readonly build?: WasmBuild;
   /** Milliseconds from any origin, for time limits. Default performance.now. */
   readonly clock?: () => number;
+  /** What the WASM may grow to; a search that needs more ends with the best it has. Default 2 GiB. */
+  readonly memoryLimitBytes?: number;
 }
 
 const workPerSlice = 1_000_000;
-const defaultStates = 50_000_000;
 
 function refuse(message: string): never {
   throw new HalpError("HALP_FLAT", message);
 }
+
+/** Of any realm; allocates nothing. */
+function isNumbers(x: unknown): x is ArrayLike<number> {
+  return ArrayBuffer.isView(x) && typeof (x as Partial<Int32Array>)[0] !== "bigint" && "length" in x;
+}
+
+/**
+ * Checks that a flat problem is made of typed arrays, as far as its reader relies on it.
+ * @param where what messages begin with
+ * @throws HalpError HALP_FLAT
+ */
+export function checkArrays(problem: FlatProblem, where = ""): void {
+  if (typeof problem !== "object" || problem === null)
+    refuse(`${where}a flat problem must be an object with offset, value and latency, not ${show(problem)}`);
+  if (!isNumbers(problem.offset)) refuse(`${where}offset must be an Int32Array, not ${show(problem.offset)}`);
+  if (!isNumbers(problem.value)) refuse(`${where}value must be a Float64Array, not ${show(problem.value)}`);
+  if (!isNumbers(problem.latency)) refuse(`${where}latency must be a Float64Array, not ${show(problem.latency)}`);
+}
+
+/** The scale of latencies whose total overflows: see chooseScale of assembly/quantise.ts. */
+const overflowScale = 2 ** -981;
 
 class WasmFlatSolver implements FlatSolver {
   readonly #core: CoreExports;
@@ -74,6 +100,7 @@ class WasmFlatSolver implements FlatSolver {
   }
 
   solve(problem: FlatProblem, budget: number, limits?: Limits): FlatSolution {
+    checkArrays(problem);
     const choice = new Int32Array(Math.max(0, problem.offset.length - 1));
     const out: FlatSolution = { status: "infeasible", choice, value: 0, latency: 0, upperBound: 0, gap: 0 };
     this.solveInto(problem, budget, out, limits);
@@ -82,13 +109,17 @@ class WasmFlatSolver implements FlatSolver {
 
   solveInto(problem: FlatProblem, budget: number, out: FlatSolution, limits?: Limits): void {
     checkBudget(budget);
+    checkArrays(problem);
     this.#load(problem);
     this.resolveInto(budget, out, limits);
   }
 
   resolveInto(budget: number, out: FlatSolution, limits?: Limits): void {
     checkBudget(budget);
+    if (limits !== undefined) checkLimits(limits);
     const count = this.#count;
+    if (typeof out !== "object" || out === null || !isNumbers(out.choice))
+      refuse(`out must be an object with a choice array, not ${show(out)}`);
     if (count < 0) refuse("resolveInto needs a problem that was solved before");
     if (out.choice.length < count) refuse(`out.choice has ${out.choice.length} elements; ${count} are needed`);
     if (!this.#possible) {
@@ -107,8 +138,9 @@ class WasmFlatSolver implements FlatSolver {
     let status = core.begin(budgetToGrid(budget, this.#weightScale, count));
     while (status === coreStatus.running) {
       status = core.run(maxStates, gap, workPerSlice);
-      if (status === coreStatus.running && end !== Number.POSITIVE_INFINITY && this.#clock() >= end)
-        status = core.finish(coreStatus.feasible);
+      if (status !== coreStatus.running) break;
+      const late = end !== Number.POSITIVE_INFINITY && this.#clock() >= end;
+      if (late || limits?.stopped?.() === true) status = core.finish(coreStatus.feasible);
     }
     if (status === coreStatus.noMemory) this.#outOfMemory();
     this.#renewViews();
@@ -145,6 +177,8 @@ class WasmFlatSolver implements FlatSolver {
     this.#possible = core.forbiddenClass() < 0;
     this.#valueScale = core.getValueScale();
     this.#weightScale = core.getWeightScale();
+    if (!Number.isFinite(core.getValueTotal()) || this.#weightScale <= overflowScale)
+      refuse("the numbers are so large that their sum overflows; give them in a larger unit");
     if (this.#possible) core.prepare(core.getValueTotal());
     this.#count = count;
   }
@@ -166,8 +200,9 @@ class WasmFlatSolver implements FlatSolver {
 
 /**
  * Creates a solver for problems given as typed arrays: the fastest way in.
- * @throws HalpError HALP_NO_WASM
+ * @throws HalpError HALP_NO_WASM, HALP_LIMIT
  */
 export function createFlatSolver(options: FlatSolverOptions = {}): FlatSolver {
-  return new WasmFlatSolver(instantiateCore(compileCore(options.build)), options.clock ?? (() => performance.now()));
+  const core = instantiateCore(compileCore(options.build), options.memoryLimitBytes);
+  return new WasmFlatSolver(core, options.clock ?? (() => performance.now()));
 }

@@ -9,6 +9,9 @@ import type { Residence, Tenant } from "./resident.js";
 /** Candidates looked at between two looks at the clock: some milliseconds. */
 const workPerSlice = 1_000_000;
 
+/** Above so much work in one evaluation of the dual, which the core counts as 100,000 candidates, a slice has only one. */
+const largeEvaluation = 500_000;
+
 /** A plan as the core reads it: see assembly/joint-program.ts. */
 interface Encoded {
   readonly structure: Int32Array;
@@ -57,6 +60,7 @@ export class JointProblem implements BackendProblem, Tenant {
   readonly #residence: Residence;
   readonly #plan: Plan;
   readonly #encoded: Encoded;
+  readonly #workPerSlice: number;
   readonly #totals: { readonly valueTotal: number; readonly weightTotal: number };
 
   /** @throws HalpError HALP_SOLVER_MEMORY */
@@ -64,6 +68,7 @@ export class JointProblem implements BackendProblem, Tenant {
     this.#residence = residence;
     this.#plan = plan;
     this.#encoded = encode(plan);
+    this.#workPerSlice = plan.totalWork > largeEvaluation ? 1 : workPerSlice;
     this.#totals = totals;
     residence.clearFor(this);
     this.enter();
@@ -74,7 +79,7 @@ export class JointProblem implements BackendProblem, Tenant {
     const { core } = this.#residence;
     let status = core.jointBegin(budget);
     while (status === coreStatus.running) {
-      status = core.jointRun(limits.maxStates, limits.gap, workPerSlice);
+      status = core.jointRun(limits.maxStates, limits.gap, this.#workPerSlice);
       if (status === coreStatus.running && limits.expired()) status = core.jointFinish(coreStatus.feasible);
     }
     return this.#outcome(status);
@@ -88,7 +93,7 @@ export class JointProblem implements BackendProblem, Tenant {
       yield;
       status = limits.expired()
         ? core.jointFinish(coreStatus.feasible)
-        : core.jointRun(limits.maxStates, limits.gap, workPerSlice);
+        : core.jointRun(limits.maxStates, limits.gap, this.#workPerSlice);
     }
     return this.#outcome(status);
   }
