@@ -1,0 +1,101 @@
+import { cpus } from "node:os";
+import { createFlatSolver, createSolver, createSolverPool, verify } from "../../../src/solver/index.js";
+import { toFlat, toSolution } from "../contenders/halp.js";
+import { type Instance, problemOf, ratios, seedsTo } from "../instances/suites.js";
+import { median, quantile } from "../statistics.js";
+import { every, type Tell } from "./tell.js";
+
+export interface Throughput {
+  readonly problems: number;
+  readonly rounds: number;
+  /** Solves a second on one thread: typed arrays, and halp.problem/1. */
+  readonly flat: number;
+  readonly flatSpread: readonly [number, number];
+  readonly json: number;
+  /** Solves a second with so many workers, and times the one thread: medians over rounds. */
+  readonly workers: number;
+  readonly pool: number;
+  readonly poolRatio: number;
+  readonly poolRatioSpread: readonly [number, number];
+  /** CPU time of a solve by the pool, sending and receiving included, over that on one thread. 2 / this is its ceiling on two cores. */
+  readonly poolCpu: number;
+  /** Cores that other processes kept busy meanwhile: what the workers could not have. */
+  readonly coresTaken: number;
+}
+
+/** Milliseconds of work done by all cores since the machine started. */
+function busyMs(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+}
+
+/** Different problems like ResNet-50's, each solved once a round: on this thread, and by a pool. They take turns. */
+export async function throughput(
+  {
+    problems: count,
+    rounds,
+    workers,
+  }: { readonly problems: number; readonly rounds: number; readonly workers: number },
+  tell: Tell<Throughput>,
+): Promise<Throughput> {
+  const instances = seedsTo(count).map(
+    (seed): Instance => ({ suite: "pruning", network: "resnet50", seed, ratio: ratios[seed % ratios.length]! }),
+  );
+  const requests = instances.map((instance) => problemOf(instance));
+  const solver = createFlatSolver();
+  const flat = requests.map(({ problem, budget }) => ({ problem: toFlat(problem), budget }));
+  const outs = flat.map(({ problem, budget }) => solver.solve(problem, budget));
+  outs.forEach((out, i) => {
+    if (out.status !== "optimal") throw new Error(`problem ${i} ended as ${out.status}`);
+    verify(requests[i]!.problem, toSolution(requests[i]!.problem, out), requests[i]!.budget);
+  });
+  const plain = createSolver();
+  await using pool = await createSolverPool({ workers });
+  const answers = await pool.solveFlatBatch(flat);
+  answers.forEach((answer, i) => {
+    if (answer.value !== outs[i]!.value) throw new Error(`a worker found another value for problem ${i}`);
+  });
+  await pool.solveFlatBatch(flat);
+  const rates = { flat: [] as number[], json: [] as number[], pool: [] as number[], ratio: [] as number[] };
+  const cores = { taken: [] as number[] };
+  const cpu: number[] = [];
+  const result = (): Throughput => ({
+    problems: count,
+    rounds: rates.ratio.length,
+    flat: median(rates.flat),
+    flatSpread: [quantile(rates.flat, 0.05), quantile(rates.flat, 0.95)],
+    json: median(rates.json),
+    workers,
+    pool: median(rates.pool),
+    poolRatio: median(rates.ratio),
+    poolRatioSpread: [quantile(rates.ratio, 0.05), quantile(rates.ratio, 0.95)],
+    poolCpu: median(cpu),
+    coresTaken: median(cores.taken),
+  });
+  const due = every(2000);
+  for (let round = 0; round < rounds; round++) {
+    const before = process.cpuUsage();
+    let start = performance.now();
+    for (let i = 0; i < flat.length; i++) solver.solveInto(flat[i]!.problem, flat[i]!.budget, outs[i]!);
+    const one = (1000 * count) / (performance.now() - start);
+    const alone = process.cpuUsage(before);
+    const busy = busyMs();
+    const own = process.cpuUsage();
+    start = performance.now();
+    await pool.solveFlatBatch(flat);
+    const wall = performance.now() - start;
+    const spent = process.cpuUsage(own);
+    cores.taken.push(Math.max(0, (busyMs() - busy - (spent.user + spent.system) / 1000) / wall));
+    cpu.push((spent.user + spent.system) / (alone.user + alone.system));
+    const two = (1000 * count) / wall;
+    if (round % 4 === 0) {
+      start = performance.now();
+      for (const { problem, budget } of requests) plain.solve(problem, budget);
+      rates.json.push((1000 * count) / (performance.now() - start));
+    }
+    rates.flat.push(one);
+    rates.pool.push(two);
+    rates.ratio.push(two / one);
+    if (due()) tell(result(), `round ${round + 1} of ${rounds}, ${Math.round(one)} solves a second`);
+  }
+  return result();
+}
