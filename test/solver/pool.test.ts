@@ -8,7 +8,8 @@ import {
   verify,
 } from "../../src/solver/index.js";
 import { WorkerPool } from "../../src/solver/pool/pool.js";
-import { startThread, type Thread } from "../../src/solver/pool/thread.js";
+import type { Thread } from "../../src/solver/pool/thread.js";
+import { startThread } from "../../src/solver/pool/threads.js";
 import { hardProblem } from "./hard-problem.js";
 import { randomFrom, randomProblem } from "./random-problem.js";
 

@@ -9,7 +9,8 @@ import { checkArrays, type FlatSolution } from "../wasm/flat-solver.js";
 import { Call, flatRequests, type PoolLimits, problemRequests, type RequestKind } from "./call.js";
 import type { Reply, Setup, Task, Work } from "./messages.js";
 import type { FlatRequest, PackedProblems } from "./packing.js";
-import { startThread, type Thread, type WebWorker } from "./thread.js";
+import type { Thread, WebWorker } from "./thread.js";
+import { startThread } from "./threads.js";
 
 export interface SolverPoolOptions {
   /** How many workers, 1 to 256; default 2. */

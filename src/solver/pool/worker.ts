@@ -5,7 +5,7 @@ import { createSolver, type Solver } from "../solver.js";
 import { createFlatSolver, type FlatSolver } from "../wasm/flat-solver.js";
 import type { Failure, Reply, SentLimits, Setup, Task } from "./messages.js";
 import { answerPacked } from "./packing.js";
-import { insideWorker } from "./thread.js";
+import { insideWorker } from "./threads.js";
 
 // A worker of the pool: answers tasks one after the other.
 
