@@ -1,8 +1,10 @@
 import { againstHighs, everyChoice } from "./bars/agreement.js";
 import type { BarGroup, BarResult } from "./bars/bar.js";
-import { batch, binding, frontier, hard, sizes } from "./bars/core.js";
+import { batch, binding } from "./bars/calls.js";
 import { jointHighs, jointProven } from "./bars/joint.js";
 import { oneShot, wide } from "./bars/one-shot.js";
+import { frontier, hard } from "./bars/search.js";
+import { sizes } from "./bars/sizes.js";
 import type { Timed } from "./contest.js";
 import { describeMachine, loadNow, machineLine } from "./machine.js";
 import { plotTimes } from "./plot.js";

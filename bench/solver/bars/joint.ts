@@ -1,10 +1,10 @@
 import { contest } from "../contest.js";
 import type { NetworkName } from "../instances/networks.js";
-import type { Instance } from "../instances/suites.js";
+import { networkInstances } from "../instances/suites.js";
 import { runTask } from "../run-task.js";
-import { wrongAnswers } from "../standings.js";
-import { formatRatio, formatSeconds, median } from "../statistics.js";
+import { formatSeconds } from "../statistics.js";
 import { type BarGroup, untold } from "./bar.js";
+import { ratioBar } from "./ratio-bar.js";
 
 const networks = ["resnet50", "resnet101", "resnet152"] as const satisfies readonly NetworkName[];
 
@@ -42,47 +42,22 @@ export const jointProven: BarGroup = {
 
 export const jointHighs: BarGroup = {
   name: "joint-highs",
-  seconds: [620, 50],
+  seconds: [220, 30],
   async run({ quick, stop, tell, timed }) {
-    const bar = "joint: HiGHS on the linearised problem / ours, one shot, ResNet-50-like";
-    const atLeast = "50x";
-    const limitSeconds = quick ? 40 : 600;
-    const instance: Instance = { suite: "joint", network: "resnet50", seed: 1, ratio: 0.8 };
-    const instances = "seed 1, budget of 80 %";
-    tell(`HiGHS may take up to ${limitSeconds} s`);
-    const all = await contest([{ instance, contenders: ["halp-json", "highs"] }], {
-      seconds: 0.5,
-      limitSeconds,
-      stop,
-    });
-    timed.push(...all);
-    const ours = all.find((t) => t.contender === "halp-json");
-    const theirs = all.find((t) => t.contender === "highs");
-    if (ours?.checked == null || theirs === undefined)
-      return [untold(bar, atLeast, instances, ours?.error ?? "interrupted")];
-    const finished = theirs.checked !== null && theirs.checked.status !== "unfinished";
-    // no answer at all: it was ended by force after the limit
-    const silent = theirs.checked === null;
-    const seconds = silent ? limitSeconds : median(theirs.samples);
-    const own = median(ours.samples);
-    const wrong = wrongAnswers(all);
-    const notes = [...wrong];
-    if (!finished) notes.push(`HiGHS did not finish within ${limitSeconds} s: a lower bound`);
-    if (silent) notes.push(`HiGHS: ${theirs.error}`);
-    else if (!finished)
-      notes.push(`its best by then is worth ${theirs.checked!.value}, the optimum ${ours.checked.value}`);
-    const early = silent && !String(theirs.error).startsWith("no answer");
-    if (early) return [untold(bar, atLeast, instances, `HiGHS: ${theirs.error}`)];
-    return [
+    const instances = networkInstances("joint", "resnet50", quick ? 1 : 4).filter(
+      (i) => !quick || ("ratio" in i && i.ratio >= 0.55),
+    );
+    const all = await contest(
+      instances.map((instance) => ({ instance, contenders: ["halp-json", "highs"] })),
       {
-        bar,
-        atLeast,
-        measured: `${finished ? "" : ">= "}${formatRatio(seconds / own)}x (${formatSeconds(seconds)} / ${formatSeconds(own)})`,
-        reached: wrong.some((w) => w.startsWith("halp")) ? false : seconds / own >= 50 ? true : finished ? false : null,
-        instances,
-        notes,
-        figures: { seconds, own, finished, limitSeconds, ratio: seconds / own },
+        seconds: 0.3,
+        limitSeconds: quick ? 60 : 300,
+        stop,
+        progress: (done, of, { contender }) => tell(`${done} of ${of}: ${contender}`),
       },
-    ];
+    );
+    timed.push(...all);
+    const bar = "joint: HiGHS on the linearised problem / ours, one shot, ResNet-50-like";
+    return [ratioBar(all, bar, ["resnet50"], ["highs", "halp-json"], 50)];
   },
 };
