@@ -5,44 +5,15 @@
 import {
   hull, hullStart, itemStart, value, weight,
 } from "./classes";
-import { allocate, ensure, getF, getI, setF, setI } from "./memory";
+import {
+  addLine, clearLines, failed, Hull, layoutLines, lineFrom, lineSlope, lineValue, lineWeight, mayUse, measureGaps, slackOf, typical,
+  widenCuts,
+} from "./frontier-work";
+import { allocate, getF, getI, setF, setI } from "./memory";
 import { firstFrom, pointBytes, setPoint, undominated, undominatedBytes, valueAt, weightAt } from "./points";
 
 /** Hull segments done at a time. */
 const mostSegments: i32 = 6;
-
-// ---- why a search ended early
-export const NOT_FAILED: i32 = 0;
-export const FAILED_MEMORY: i32 = 1;
-export const FAILED_WORK: i32 = 2;
-export let failed: i32 = 0;
-/** Pairs looked at, and how many may be. */
-let work: f64 = 0;
-let workLimit: f64 = 0;
-
-export function startWork(limit: f64): void {
-  failed = NOT_FAILED;
-  work = 0;
-  workLimit = limit;
-}
-
-/** Counts work and makes memory usable; false (and `failed` set) where either is over its limit. */
-export function mayUse(end: usize, pairs: f64): bool {
-  work += pairs;
-  if (work > workLimit) failed = FAILED_WORK;
-  else if (!ensure(end)) failed = FAILED_MEMORY;
-  return failed == NOT_FAILED;
-}
-
-/** The hull of a set of classes: f64[count + 1] prefix sums, f64[count] slopes and i32[count] classes of the increments. */
-@unmanaged
-export class Hull {
-  count: i32;
-  weight: usize;
-  value: usize;
-  slope: usize;
-  classes: usize;
-}
 
 /** The classes joined here, i32[leafCount], and their hull. */
 let leaves: usize = 0;
@@ -50,14 +21,9 @@ let leafCount: i32 = 0;
 let whole: Hull = changetype<Hull>(0);
 /** i32[classes]: position in `hull` of each class at the first segment. */
 let positions: usize = 0;
-/** f64[mostSegments] each: what a part may lose, the gap found, and the lowest lines that are left of the segments at a node. */
+/** f64[mostSegments] each: what a part may lose, and the gap found. */
 let cuts: usize = 0;
 let gaps: usize = 0;
-let lineSlope: usize = 0;
-let lineWeight: usize = 0;
-let lineValue: usize = 0;
-/** f64[mostSegments + 1]: the weight from which a line is the lowest. */
-let lineFrom: usize = 0;
 /** For each depth of the tree two places for a node's hull points at the segments: f64 weight, f64 value. */
 let anchors: usize = 0;
 const anchorBytes: usize = <usize>mostSegments << 4;
@@ -73,17 +39,12 @@ export function layoutTree(classes: usize, count: i32, all: i32, its: Hull): boo
   leafCount = count;
   whole = its;
   typicalGap = 0;
-  const bytes = <usize>(mostSegments + 1) << 3;
+  const bytes = <usize>mostSegments << 3;
   positions = allocate(<usize>all << 2);
   cuts = allocate(bytes);
   gaps = allocate(bytes);
-  lineSlope = allocate(bytes);
-  lineWeight = allocate(bytes);
-  lineValue = allocate(bytes);
-  lineFrom = allocate(bytes);
   anchors = allocate(2 * 33 * anchorBytes);
-  return positions != 0 && cuts != 0 && gaps != 0 && lineSlope != 0 && lineWeight != 0 && lineValue != 0 && lineFrom != 0
-    && anchors != 0;
+  return positions != 0 && cuts != 0 && gaps != 0 && anchors != 0 && layoutLines(mostSegments);
 }
 
 @inline
@@ -91,45 +52,12 @@ function anchorsOf(slot: i32): usize {
   return anchors + <usize>slot * anchorBytes;
 }
 
-/**
- * The least value that a part needs, by its weight: the lowest of the segments' lines through its hull points, each lowered by
- * its cut. Slopes fall, so each line that is lowest anywhere is so in one interval.
- */
+/** The least value that a part needs, by its weight: lines through its hull points at the segments, lowered by the cuts. */
 function lowerLines(first: i32, slot: i32): void {
   const at = anchorsOf(slot);
-  let n = 0;
-  for (let i = 0; i < segments; i++) {
-    const s = getF(whole.slope, first + i);
-    const w = getF(at, 2 * i);
-    const v = getF(at, 2 * i + 1) - getF(cuts, i) - slack;
-    let from: f64 = -Infinity;
-    let lowest = true;
-    while (n > 0) {
-      const t = n - 1;
-      const steeper = getF(lineSlope, t) - s;
-      // how far this line lies above the other at its own anchor
-      const above = v - (getF(lineValue, t) + getF(lineSlope, t) * (w - getF(lineWeight, t)));
-      if (!(steeper > 0)) {
-        if (above >= 0) lowest = false;
-        else {
-          n--;
-          continue;
-        }
-        break;
-      }
-      from = w + above / steeper;
-      if (from > getF(lineFrom, t)) break;
-      n--;
-      from = -Infinity;
-    }
-    if (!lowest) continue;
-    setF(lineSlope, n, s);
-    setF(lineWeight, n, w);
-    setF(lineValue, n, v);
-    setF(lineFrom, n, from);
-    n++;
-  }
-  setF(lineFrom, n, Infinity);
+  clearLines();
+  for (let i = 0; i < segments; i++)
+    addLine(getF(whole.slope, first + i), getF(at, 2 * i), getF(at, 2 * i + 1) - getF(cuts, i) - slack);
 }
 
 /** The items of a class that no segment's cut drops, from `out`. Gives their number. */
@@ -246,34 +174,6 @@ function node(from: i32, to: i32, first: i32, slot: i32, out: usize, lightest: f
 }
 
 /**
- * The largest gap between a segment's line and the best known choice of every budget in it, less one, since values are
- * integers: a choice that loses more is none of the missing points. The list begins at the first segment's lower end.
- */
-export function measureGaps(its: Hull, first: i32, last: i32, list: usize, count: i32, out: usize): void {
-  let k = 0;
-  for (let i = first; i < last; i++) {
-    const w0 = getF(its.weight, i);
-    const v0 = getF(its.value, i);
-    const w1 = getF(its.weight, i + 1);
-    const s = getF(its.slope, i);
-    let widest: f64 = 0;
-    while (true) {
-      const p = list + <usize>k * pointBytes;
-      const next: f64 = k + 1 < count ? weightAt(p + pointBytes) : Infinity;
-      if (next > w0) widest = max(widest, v0 + s * (min(w1, next - 1) - w0) - valueAt(p) - 1);
-      if (next > w1) break;
-      k++;
-    }
-    setF(out, i - first, widest);
-  }
-}
-
-/** Rounding of a crossing of lines, at most 2^-8 in weight, and of a loss. */
-export function slackOf(steepest: f64, margin: f64): f64 {
-  return margin + 0.0078125 * steepest;
-}
-
-/**
  * Every undominated point with a weight within segments from .. to - 1, from `out`. Gives their number, 0 where `failed`.
  * @param margin see classes.ts
  */
@@ -305,29 +205,17 @@ export function treePoints(from: i32, to: i32, margin: f64, out: usize): i32 {
       start = firstFrom(list, count, lightest);
       count = firstFrom(list, count, heaviest + 1);
       measureGaps(whole, first, first + segments, list + <usize>start * pointBytes, count - start, gaps);
-      let done = true;
-      for (let i = 0; i < segments; i++) {
-        const gap = getF(gaps, i);
-        if (gap <= getF(cuts, i)) continue;
-        done = false;
-        setF(cuts, i, min(gap, max(2 * getF(cuts, i), getF(whole.slope, first + i))));
-      }
-      if (done) break;
+      if (!widenCuts(cuts, gaps, whole.slope + (<usize>first << 3), segments)) break;
     }
     // the first point is the last one of the segments before
     if (kept > 0) start++;
     memory.copy(list, list + <usize>start * pointBytes, <usize>(count - start) * pointBytes);
     kept += count - start;
-    let sum: f64 = 0;
-    let largest: f64 = 0;
     for (let i = 0; i < segments; i++) {
       const l = getI(whole.classes, first + i);
       setI(positions, l, getI(positions, l) + 1);
-      const gap = getF(gaps, i) / getF(whole.slope, first + i);
-      sum += gap;
-      largest = max(largest, gap);
     }
-    typicalGap = segments > 1 ? (sum - largest) / <f64>(segments - 1) : sum;
+    typicalGap = typical(gaps, whole.slope + (<usize>first << 3), segments);
   }
   return kept;
 }

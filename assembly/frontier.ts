@@ -4,20 +4,14 @@ import {
   classCount, hull, hullStart, incrementClass, incrementCount, incrementValue, incrementWeight, itemStart, margin, preparedEnd,
   slope, value, weight,
 } from "./classes";
-import {
-  FAILED_WORK, Hull, failed, layoutTree, mayUse, measureGaps, NOT_FAILED, slackOf, startWork, treePoints, typicalGap,
-} from "./frontier-tree";
+import { layoutTree, treePoints, typicalGap } from "./frontier-tree";
+import { failed, Hull, mayUse, measureGaps, slackOf, startWork } from "./frontier-work";
 import { allocate, getF, getI, release, setF, setI, top } from "./memory";
 import { firstFrom, pointBytes, setPoint, undominated, undominatedBytes, valueAt, weightAt } from "./points";
 
 const mostCoarse: i32 = 12;
 /** A class is coarse if a step of its hull is so many times the average step. */
 const coarseFactor: f64 = 4;
-
-// Status codes of frontierPoints, shared with src/solver/wasm/exports.ts.
-const FOUND: i32 = 0;
-const NO_MEMORY: i32 = 1;
-const TOO_MUCH: i32 = 2;
 
 let coarseCount: i32 = 0;
 /** i32[classCount]: coarse classes, coarsest first, then the others. */
@@ -247,11 +241,11 @@ function pointsWithout(k: i32, from: i32, to: i32, out: usize): i32 {
  * After frontierLayout().
  * @param from, to 0 <= from < to <= number of increments, or both 0 where there are none
  * @param workLimit pairs of partial choices that may be looked at
+ * @returns FOUND, NO_MEMORY or TOO_MUCH
  */
 export function frontierPoints(from: i32, to: i32, workLimit: f64): i32 {
   startWork(workLimit);
   points = top;
   pointCount = pointsWithout(0, from, to, points);
-  if (failed == NOT_FAILED) return FOUND;
-  return failed == FAILED_WORK ? TOO_MUCH : NO_MEMORY;
+  return failed;
 }
