@@ -37,14 +37,15 @@ export async function startThread(startWorker?: () => WebWorker): Promise<Thread
   };
 }
 
-/** The way back to the owner, from inside a thread. */
-export async function insideWorker(): Promise<Port> {
+/** The way back to the owner, from inside a thread; null where this is no such thread. */
+export async function insideWorker(): Promise<Port | null> {
   if (!hasProcess) return web.insideWorker();
   const { parentPort } = (await import(nodeThreads)) as typeof import("node:worker_threads");
+  if (parentPort === null) return null;
   return {
-    post: (message, memory) => parentPort!.postMessage(message, [...memory]),
+    post: (message, memory) => parentPort.postMessage(message, [...memory]),
     listen(handler) {
-      parentPort!.on("message", handler);
+      parentPort.on("message", handler);
     },
   };
 }

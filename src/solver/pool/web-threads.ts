@@ -43,8 +43,9 @@ function webThread(worker: WebWorker): Thread {
   };
 }
 
-/** The way back to the owner, from inside a thread. */
-export async function insideWorker(): Promise<Port> {
+/** The way back to the owner, from inside a thread; null where this is no such thread. */
+export async function insideWorker(): Promise<Port | null> {
+  if ("document" in globalThis) return null;
   const scope = globalThis as unknown as WebWorker;
   return {
     post: (message, memory) => scope.postMessage(message, [...memory]),

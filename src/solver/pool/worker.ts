@@ -7,7 +7,7 @@ import type { Failure, Reply, SentLimits, Setup, Task } from "./messages.js";
 import { answerPacked } from "./packing.js";
 import { insideWorker } from "./threads.js";
 
-// A worker of the pool: answers tasks one after the other.
+// A worker of the pool: answers tasks one after the other. Loading it is enough.
 
 let setup: Setup | undefined;
 let solver: Solver | undefined;
@@ -53,8 +53,10 @@ function describe(error: unknown): Failure {
   return { code: "HALP_POOL", message, exitCode: 1, node: undefined, opType: undefined, file: undefined };
 }
 
-insideWorker().then((port) =>
-  port.listen((message) => {
+/** Answers the pool's messages, where this runs in one of its workers; elsewhere does nothing. False there. */
+export async function serveSolverPool(): Promise<boolean> {
+  const port = await insideWorker();
+  port?.listen((message) => {
     if (setup === undefined) {
       setup = message as Setup;
       return;
@@ -68,5 +70,8 @@ insideWorker().then((port) =>
       reply,
       memory.map((x) => x.buffer),
     );
-  }),
-);
+  });
+  return port !== null;
+}
+
+void serveSolverPool();
