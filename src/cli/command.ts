@@ -21,8 +21,9 @@ export interface CommandContext {
 }
 
 export interface CommandSpec {
+  /** Two words where a command has commands of its own: "table show". */
   readonly name: string;
-  /** As commander writes them: "<MODEL>", "[PROBLEM]". */
+  /** As commander writes them: "<MODEL>", "[PROBLEM]", "<TABLES...>". */
   readonly args: readonly (readonly [spec: string, description: string])[];
   readonly summary: string;
   readonly options: readonly OptionName[];
@@ -48,13 +49,16 @@ export function addCommand(
   configKeys: readonly OptionName[],
   onExit: (code: number) => void,
 ): void {
-  const command = program.command(spec.name).description(spec.summary);
+  const command = commandNamed(program, spec.name).description(spec.summary);
   for (const [arg, description] of spec.args) command.argument(arg, description);
   for (const name of namesOf(spec)) command.addOption(makeOption(name));
   command.addOption(new Option("--no-color", "no colours"));
   command.addHelpText("after", `\nExamples:\n${spec.examples.map((e) => `  $ ${e}`).join("\n")}`);
   command.action(async (...received: unknown[]) => {
-    const args = received.slice(0, spec.args.length).map((a) => (typeof a === "string" ? a : ""));
+    // One that may be repeated comes as a list.
+    const args = received
+      .slice(0, spec.args.length)
+      .flatMap((a) => (Array.isArray(a) ? a : typeof a === "string" ? a : ""));
     const given = received[spec.args.length] as Readonly<Record<string, unknown>>;
     const config = spec.readsConfig
       ? readConfig(given.config as string | undefined, configKeys.map(makeOption), namesOf(spec).map(makeOption))
@@ -71,6 +75,20 @@ export function addCommand(
     onExit(await spec.run(args, options, makeContext(io, options)));
   });
 }
+
+/** Adds a command, under a command of its own where the name has two words. */
+function commandNamed(program: Command, name: string): Command {
+  const [first = "", second] = name.split(" ");
+  if (second === undefined) return program.command(first);
+  const known = program.commands.find((c) => c.name() === first);
+  const parent = known ?? program.command(first).description(groups[first] ?? "");
+  return parent.command(second);
+}
+
+/** What commands with commands of their own do, for the help. */
+const groups: Readonly<Record<string, string>> = {
+  table: "show, compare, unite and import latency tables",
+};
 
 /** Options of a command, those that all have included. */
 export function namesOf(spec: CommandSpec): readonly OptionName[] {

@@ -1,7 +1,8 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
 import type { Budget, Criterion } from "../pipeline/types.js";
-import { parseBudget, parseFraction, parseInput, parseInteger, parseNumbers, parseTime } from "./values.js";
+import type { Pin } from "../runtime/index.js";
+import { parseBudget, parseFraction, parseInput, parseInteger, parseNumbers, parsePin, parseTime } from "./values.js";
 
 /** What the options hold after parsing; absent where not given. */
 export interface OptionValues {
@@ -14,6 +15,12 @@ export interface OptionValues {
   readonly input?: Readonly<Record<string, readonly number[]>>;
   readonly batch?: number;
   readonly threads?: number;
+  readonly pin?: Pin;
+  readonly device?: string;
+  readonly precision?: "fp32" | "tf32" | "fp16";
+  readonly layout?: "NCHW" | "NHWC";
+  readonly cudaLibrary?: string;
+  readonly cudnnLibrary?: string;
   readonly seed?: number;
   readonly budget?: Budget;
   readonly budgets?: readonly number[];
@@ -34,6 +41,7 @@ export interface OptionValues {
   readonly output?: string;
   readonly run?: string;
   readonly table?: string;
+  readonly deviceName?: string;
   readonly cache?: string;
   readonly against?: string;
   readonly repeats?: number;
@@ -43,6 +51,7 @@ export interface OptionValues {
   readonly verify?: boolean;
   readonly timeLimit?: number;
   readonly all?: boolean;
+  readonly cuda?: boolean;
 }
 
 export type OptionName = Exclude<keyof OptionValues, "color">;
@@ -71,6 +80,21 @@ const table: Readonly<Record<OptionName, () => Option>> = {
     new Option("--threads <N>", "threads that the network runs on (default: 1)").argParser(
       integer("--threads", 1, 1024),
     ),
+  pin: () =>
+    new Option(
+      "--pin <CORES>",
+      "cores that measuring is pinned to: auto (default), none, or as many numbers as threads: 2 or 2,3",
+    ).argParser(parsePin),
+  device: () =>
+    new Option(
+      "--device <NAME>",
+      "device to measure: cpu (default), cuda:0 (convolutions, by cuDNN) or ort-cuda:0 (ONNX Runtime's CUDA provider)",
+    ),
+  precision: () =>
+    new Option("--precision <NAME>", "how cuda:N computes (default: fp32)").choices(["fp32", "tf32", "fp16"]),
+  layout: () => new Option("--layout <NAME>", "how tensors lie on cuda:N (default: NCHW)").choices(["NCHW", "NHWC"]),
+  cudaLibrary: () => new Option("--cuda-library <PATH>", "NVIDIA's driver library, where it is not libcuda.so.1"),
+  cudnnLibrary: () => new Option("--cudnn-library <PATH>", "cuDNN's library, where it is not libcudnn.so.9 or .8"),
   seed: () =>
     new Option("--seed <N>", "seed of all random choices (default: 0)").argParser(integer("--seed", 0, 2 ** 32 - 1)),
   budget: () => new Option("--budget <BUDGET>", "latency to reach: 55%, 0.55, 3.2ms or 800us").argParser(parseBudget),
@@ -140,6 +164,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   output: () => new Option("-o, --output <FILE>", "where the result is written"),
   run: () => new Option("--run <DIR>", "folder for what the run leaves behind"),
   table: () => new Option("--table <FILE>", "latency table to use instead of measuring"),
+  deviceName: () => new Option("--device-name <NAME>", "what the device of an imported table is called"),
   cache: () => new Option("--cache <DIR>", "folder where measured latencies are kept between runs"),
   against: () => new Option("--against <MODEL>", "another model to compare with, in the same run"),
   repeats: () => new Option("--repeats <N>", "timed runs of each model").argParser(integer("--repeats", 3, 1_000_000)),
@@ -151,6 +176,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   timeLimit: () =>
     new Option("--time-limit <TIME>", "stop proving after this time: 500ms, 2s").argParser(parseTime("--time-limit")),
   all: () => new Option("--all", "list everything"),
+  cuda: () => new Option("--cuda", "time ten convolutions on the GPU and hold a result against the CPU's"),
 };
 
 /** Options that every command has. */

@@ -9,6 +9,7 @@ import { measureCommand } from "./commands/measure.js";
 import { profileCommand } from "./commands/profile.js";
 import { pruneCommand } from "./commands/prune.js";
 import { solveCommand } from "./commands/solve.js";
+import { tableCommands } from "./commands/table.js";
 import type { CliIo } from "./io.js";
 import { renderError } from "./render-error.js";
 import { makeStyles } from "./style.js";
@@ -22,6 +23,7 @@ export const commands: readonly CommandSpec[] = [
   solveCommand,
   measureCommand,
   evaluateCommand,
+  ...tableCommands,
   doctorCommand,
   demoCommand,
 ];

@@ -99,3 +99,15 @@ export function parseTime(flag: string): (text: string) => number {
     throw new HalpError("HALP_OPTION_VALUE", `${flag} wants a time above zero, such as 500ms or 2s, not "${text}".`);
   };
 }
+
+/** Cores: "auto", "none" or numbers split by commas. @throws HalpError HALP_OPTION_VALUE */
+export function parsePin(text: string): "auto" | "none" | readonly number[] {
+  if (text === "auto" || text === "none") return text;
+  const cores = text.split(",").map((part) => (/^\d{1,4}$/.test(part.trim()) ? Number(part) : Number.NaN));
+  if (cores.some(Number.isNaN) || new Set(cores).size !== cores.length)
+    throw new HalpError(
+      "HALP_OPTION_VALUE",
+      `--pin takes auto, none or numbers of cores such as 2 or 2,3; got ${text}.`,
+    );
+  return cores;
+}

@@ -4,7 +4,7 @@
  */
 import { type LayerConfig, type Layout, layoutDomain } from "./config.js";
 import { type MeasureMissingOptions, measureMissing, type OwnTable } from "./measure.js";
-import { predictNs } from "./table.js";
+import { type LatencyTable, lookup, missingKeys } from "./table.js";
 import { channelAlignment, type RuntimeTraits } from "./traits.js";
 
 export interface Alignment {
@@ -34,6 +34,15 @@ const tolerance = 0.06;
 const flat = 0.25;
 const candidates = [32, 16, 8, 4];
 
+/** The layers that an alignment is read off: a convolution over its outputs, and one over its inputs. */
+function probesOf(table: LatencyTable) {
+  const widths = Array.from({ length: (to - from) / 2 + 1 }, (_, i) => from + 2 * i);
+  const { traits } = table.device;
+  const byOutput = widths.map((w) => convConfigs(fixed, w, traits));
+  const byInput = widths.map((w) => convConfigs(w, fixed, traits));
+  return { widths, byOutput, byInput, configs: [...byOutput, ...byInput].flat() };
+}
+
 /**
  * Measures what the table lacks for it, about a second of work.
  * @returns with `configs`, the layers that it is read off: a table that holds them tells it anywhere.
@@ -43,15 +52,17 @@ export async function probeAlignment(
   table: OwnTable,
   options: MeasureMissingOptions = {},
 ): Promise<Alignment & { readonly configs: readonly LayerConfig[] }> {
-  const widths = Array.from({ length: (to - from) / 2 + 1 }, (_, i) => from + 2 * i);
-  const { traits } = table.device;
-  const byOutput = widths.map((w) => convConfigs(fixed, w, traits));
-  const byInput = widths.map((w) => convConfigs(w, fixed, traits));
-  const configs = [...byOutput, ...byInput].flat();
+  const { configs } = probesOf(table);
   await measureMissing(table, configs, options);
-  const fixedPart = table.device.calibration.runNs;
-  const ns = (configs: readonly LayerConfig[]): number => predictNs(table, configs) - fixedPart;
-  return { ...alignmentOf(widths, byOutput.map(ns), byInput.map(ns)), configs };
+  return { ...(readAlignment(table) as Alignment), configs };
+}
+
+/** The alignment of a table's device; undefined where the table lacks the layers to read it off. */
+export function readAlignment(table: LatencyTable): Alignment | undefined {
+  const { widths, byOutput, byInput, configs } = probesOf(table);
+  if (missingKeys(table, configs).length > 0) return undefined;
+  const ns = (layers: readonly LayerConfig[]): number => layers.reduce((sum, c) => sum + lookup(table, c), 0);
+  return alignmentOf(widths, byOutput.map(ns), byInput.map(ns));
 }
 
 /** @param widths ascending, even, with at least two multiples of each candidate among them */

@@ -20,6 +20,12 @@ export interface CudaTimeTask {
   readonly warmup: number;
   readonly repetitions: number;
 }
+export interface CudaComputeTask {
+  readonly shape: ConvShape;
+  readonly x: Float32Array;
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+}
 export interface CudaTimed {
   readonly milliseconds: Float64Array;
   readonly algorithm: string;
@@ -52,18 +58,24 @@ serveParent({
         return { ...timed(task, { ...task.shape, bias: false, residual: false, relu: false }), alone: true };
       }
     }),
-  close: () => timer?.dispose(),
+  /** FP32, NCHW. */
+  compute: ({ shape, x, weights, bias }: CudaComputeTask): Float32Array =>
+    native(() => opened().compute(convolutionFor(shape), x, weights, bias)),
 });
 
 function timed({ form, warmup, repetitions }: CudaTimeTask, shape: ConvShape): Omit<CudaTimed, "alone"> {
-  if (!timer) throw new Error("The GPU is not open.");
-  const { kernel, ...rest } = shape;
-  const [kernelHeight, kernelWidth] = kernel;
-  const { milliseconds, algorithm } = timer.time(
-    { ...rest, kernelHeight, kernelWidth, ...form },
-    { warmup, repetitions },
-  );
+  const { milliseconds, algorithm } = opened().time({ ...convolutionFor(shape), ...form }, { warmup, repetitions });
   return { milliseconds, algorithm };
+}
+
+function opened(): ConvolutionTimer {
+  if (!timer) throw new Error("The GPU is not open.");
+  return timer;
+}
+
+function convolutionFor({ kernel, ...rest }: ConvShape) {
+  const [kernelHeight, kernelWidth] = kernel;
+  return { ...rest, kernelHeight, kernelWidth };
 }
 
 /** Errors of the addon as halp's: code, and a message that holds the driver's name for what went wrong. */
@@ -72,7 +84,7 @@ function native<T>(work: () => T): T {
     return work();
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    if (error instanceof HalpError || typeof code !== "string" || !code.startsWith("HALP_")) throw error;
+    if (error instanceof HalpError || typeof code !== "string") throw error;
     const advice =
       code === "HALP_CUDA_LIBRARY"
         ? " Install NVIDIA's driver and cuDNN, or name their libraries with --cuda-library and --cudnn-library."

@@ -1,4 +1,11 @@
-export { type Alignment, probeAlignment } from "./alignment.js";
+export { type Alignment, probeAlignment, readAlignment } from "./alignment.js";
+export {
+  compareTables,
+  type LayerDifference,
+  type MergedTable,
+  mergeTables,
+  type TableDifference,
+} from "./compare-tables.js";
 export {
   type ConfigAttribute,
   type ConfigConstant,
@@ -12,6 +19,8 @@ export {
   layoutDomain,
 } from "./config.js";
 export { countsConvolutionsOnly, notCounted } from "./convolution.js";
+export { type Coverage, coverageOf, type KindCoverage } from "./coverage.js";
+export { type CheckedConvolution, type CudaCheck, checkCuda } from "./cuda-check.js";
 export {
   type DeviceChoice,
   describeDevice,
@@ -21,6 +30,8 @@ export {
   parseDevice,
   type TableDevice,
 } from "./device.js";
+export { Estimator } from "./estimate.js";
+export { importedKeyForm, importedKeyOf, importTable } from "./import-table.js";
 export type { Widths } from "./layout.js";
 export {
   type CreateOptions,
@@ -36,6 +47,15 @@ export type { Network, Segment } from "./network.js";
 export type { Calibration } from "./probes.js";
 export { networkConfigs, segmentConfigs } from "./segment-config.js";
 export { networkOf, segmentsOf } from "./segments.js";
-export { type LatencyTable, lookup, lookupKey, missingKeys, predictNs, type TableEntry, tableKey } from "./table.js";
+export {
+  type LatencyTable,
+  lookup,
+  lookupKey,
+  missing,
+  missingKeys,
+  predictNs,
+  type TableEntry,
+  tableKey,
+} from "./table.js";
 export { openTable, saveTable, tableFormat } from "./table-file.js";
 export { plainTraits, type RuntimeTraits } from "./traits.js";

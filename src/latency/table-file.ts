@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } fr
 import { dirname, join } from "node:path";
 import { HalpError } from "../errors.js";
 import { type LayerConfig, layerKey } from "./config.js";
-import type { TableDevice } from "./device.js";
+import type { TableClock, TableDevice } from "./device.js";
 import type { LatencyTable, TableEntry } from "./table.js";
 
 export const tableFormat = "halp.table/1";
@@ -13,9 +13,10 @@ interface FileEntry extends TableEntry {
   readonly key: string;
 }
 
-/** Writes the table as `halp.table/1`, whole or not at all. @throws HalpError HALP_WRITE */
+/** Writes what was measured as `halp.table/1`, whole or not at all. @throws HalpError HALP_WRITE */
 export function saveTable(table: LatencyTable, path: string): void {
-  const entries = [...table.entries].map(([key, e]) => ({ key, ...e })).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const measured = [...table.entries].filter(([, e]) => !e.estimated);
+  const entries = measured.map(([key, e]) => ({ key, ...e })).sort((a, b) => (a.key < b.key ? -1 : 1));
   const text = `{"format":"${tableFormat}","device":${JSON.stringify(table.device)},"entries":[\n${entries
     .map((e) => JSON.stringify(e))
     .join(",\n")}\n]}\n`;
@@ -82,12 +83,15 @@ function withoutKey({ key: _, ...entry }: FileEntry): TableEntry {
   return entry;
 }
 
+const clocks = new Set<TableClock>(["kernel-profile", "cuda-events", "wall-differences", "imported"]);
+
 function isDevice(d: unknown): d is TableDevice {
   const device = d as Partial<TableDevice> | undefined;
   return (
     typeof device?.fingerprint === "string" &&
     typeof device.threads === "number" &&
     Number.isInteger(device.traits?.blockSize) &&
+    clocks.has(device.clock as TableClock) &&
     Number.isFinite(device.calibration?.nodeNs) &&
     Number.isFinite(device.calibration?.runNs)
   );

@@ -17,6 +17,8 @@ export interface TableEntry {
   readonly layoutAsExpected: boolean;
   /** Measured once so far; every layer is measured at two times. */
   readonly unchecked?: true;
+  /** Not measured, but estimated from others; in no file. */
+  readonly estimated?: true;
   /** What cuDNN computed the convolution with. */
   readonly algorithm?: string;
   /** Operators of the layer that are not in the time, because cuDNN has no form of the convolution with them. */

@@ -2,19 +2,24 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import {
   createLatencyTable,
-  deviceFingerprint,
+  deviceKind,
+  Estimator,
+  isThisMachine,
   type LatencyTable,
   type LayerConfig,
   lookup,
   measureMissing,
-  missingKeys,
+  missing,
   type Network,
   networkConfigs,
   networkOf,
+  notCounted,
   type OwnTable,
   openTable,
+  parseDevice,
   predictNs,
   probeAlignment,
+  readAlignment,
 } from "../latency/index.js";
 import type { PruneOptions } from "./types.js";
 
@@ -22,7 +27,12 @@ import type { PruneOptions } from "./types.js";
 export interface Oracle {
   readonly table: LatencyTable;
   networkOf(analyzed: AnalyzedGraph): Network;
-  /** Measures what is missing; in a table of another device nothing may be. */
+  /** Whether the table is of this machine: then it grows, and what is measured here speaks of its device. */
+  readonly isOwn: boolean;
+  /**
+   * Measures what is missing; in a table of another device it is estimated from layers around it.
+   * @throws HalpError HALP_TABLE_MISSING_KEY where it cannot be
+   */
   ensure(configs: readonly LayerConfig[]): Promise<void>;
   /** Nanoseconds. @throws HalpError HALP_TABLE_MISSING_KEY */
   latencyNs(config: LayerConfig): number;
@@ -32,31 +42,37 @@ export interface Oracle {
   readonly alignment: number;
 }
 
-type OracleOptions = Pick<PruneOptions, "table" | "threads" | "cacheDir" | "signal" | "onProgress">;
+type OracleOptions = Pick<PruneOptions, "table" | "device" | "threads" | "pin" | "cacheDir" | "signal" | "onProgress">;
 
 /**
  * This device's table (with what `cacheDir` remembers), or the one given by file. A table of this device grows as layers
- * are asked for; one of another device answers what it holds and refuses the rest.
+ * are asked for; one of another device answers what it holds or can estimate, and refuses the rest.
  * @throws HalpError HALP_TABLE_THREADS where the file's table was measured with another number of threads than asked for
  */
 export async function openOracle(options: OracleOptions, warn: (message: string) => void): Promise<Oracle> {
   const { signal, onProgress } = options;
   const table = await tableFor(options);
-  const { alignment } = await alignmentOf(table, options);
-  const own = table.device.fingerprint === deviceFingerprint(table.device.threads);
+  const isOwn = isThisMachine(table.device);
+  const estimator = new Estimator(table);
+  const { alignment } = isOwn ? await alignmentOf(table, options) : { alignment: foreignAlignment(table, estimator) };
   const ensure = async (configs: readonly LayerConfig[]) => {
-    if (own)
+    if (isOwn) {
       await measureMissing(table, configs, {
         ...(signal ? { signal } : {}),
         onProgress: (done, total) => onProgress?.({ phase: "measuring layers", done, total }),
         onWarning: warn,
       });
-    else {
-      const [first] = missingKeys(table, configs);
-      if (first !== undefined) predictNs(table, configs);
+      return;
     }
+    const unknown = estimator.fill(configs);
+    if (unknown.length > 0) throw missing(table, unknown);
   };
+  if (!isOwn)
+    warn(
+      `The table is of another device (${table.device.cpu}): layers that it lacks are estimated from those around them, and the budget is held against the prediction. Measure the result on that device.`,
+    );
   const networks = new WeakMap<AnalyzedGraph, Network>();
+  let warnedOfKinds = false;
   const network = (analyzed: AnalyzedGraph) => {
     const known = networks.get(analyzed);
     if (known) return known;
@@ -64,10 +80,16 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
     for (const s of made.segments)
       if (s.unmeasurable !== undefined) warn(`The latency of ${s.name} is not in the prediction: ${s.unmeasurable}.`);
     networks.set(analyzed, made);
+    const left = [...notCounted(table.device, networkConfigs(made, { dimsOf: () => undefined })).keys()];
+    if (left.length > 0 && !warnedOfKinds) {
+      warnedOfKinds = true;
+      warn(`The table holds convolutions alone. Not in the prediction: ${left.sort().join(", ")}.`);
+    }
     return made;
   };
   return {
     table,
+    isOwn,
     networkOf: network,
     ensure,
     latencyNs: (config) => lookup(table, config),
@@ -83,41 +105,56 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
 /** Widths below this step are not worth a measurement each, whatever the device. */
 const finest = 4;
 
-/**
- * The multiple of channels that options are offered at, read off the device's staircase; and the layers it was read off. A
- * table of another device that does not hold them is taken at the block size that its runtime was found to use.
- */
+/** The multiple of channels that options are offered at, read off the device's staircase; and the layers it was read off. */
 export async function alignmentOf(
   table: OwnTable,
   options: Pick<OracleOptions, "signal" | "onProgress">,
 ): Promise<{ readonly alignment: number; readonly configs: readonly LayerConfig[] }> {
   const { signal, onProgress } = options;
-  try {
-    const { grid, configs } = await probeAlignment(table, {
-      ...(signal ? { signal } : {}),
-      onProgress: (done, total) => onProgress?.({ phase: "finding the staircase", done, total }),
-    });
-    return { alignment: Math.max(finest, grid), configs };
-  } catch (error) {
-    if (!(error instanceof HalpError) || error.code !== "HALP_TABLE_DEVICE") throw error;
-    return { alignment: Math.max(finest, table.device.traits.blockSize), configs: [] };
-  }
+  const { grid, configs } = await probeAlignment(table, {
+    ...(signal ? { signal } : {}),
+    onProgress: (done, total) => onProgress?.({ phase: "finding the staircase", done, total }),
+  });
+  return { alignment: Math.max(finest, grid), configs };
+}
+
+/** Of a table that nothing can be added to: as its layers tell, and no finer than what it holds. */
+function foreignAlignment(table: LatencyTable, estimator: Estimator): number {
+  return Math.max(finest, readAlignment(table)?.grid ?? 1, estimator.grid());
 }
 
 async function tableFor(options: OracleOptions): Promise<OwnTable> {
+  const wanted = options.device === undefined ? undefined : parseDevice(options.device).kind;
+  if (options.table === undefined && wanted !== undefined && wanted !== "cpu")
+    throw new HalpError(
+      "HALP_DEVICE_OPTION",
+      `Pruning for ${options.device} needs its table: measure it with halp profile MODEL --device ${options.device} -o TABLE, then give --table TABLE.`,
+    );
   if (options.table === undefined)
     return createLatencyTable({
       threads: options.threads ?? 1,
+      ...(options.pin ? { pin: options.pin } : {}),
       ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
   const file = openTable(options.table);
+  const kind = deviceKind(file.device);
+  if (wanted !== undefined && wanted !== kind)
+    throw new HalpError(
+      "HALP_TABLE_DEVICE",
+      `${options.table} is not of the device ${options.device}: it was ${kind === "imported" ? "imported" : `measured on ${kind}`} (${file.device.cpu}, ${file.device.runtime.name} ${file.device.runtime.version}).`,
+      { file: options.table },
+    );
   const threads = options.threads ?? file.device.threads;
-  if (threads !== file.device.threads)
+  if (kind === "cpu" && threads !== file.device.threads)
     throw new HalpError(
       "HALP_TABLE_THREADS",
       `${options.table} was measured with ${file.device.threads} thread(s), and ${threads} are asked for. Give --threads ${file.device.threads}, or measure another table.`,
       { file: options.table },
     );
-  return { device: file.device, entries: new Map(file.entries) };
+  return {
+    device: file.device,
+    entries: new Map(file.entries),
+    ...(options.pin ? { options: { pin: options.pin } } : {}),
+  };
 }

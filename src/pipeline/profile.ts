@@ -2,24 +2,28 @@
 import { analyzeCoupling } from "../coupling/index.js";
 import { axisWidths, dimsAt } from "../coupling/widths.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { analyzeGraph } from "../graph/infer.js";
 import {
   createLatencyTable,
+  type DeviceChoice,
+  type GpuOptions,
   type LatencyTable,
   type LayerConfig,
-  layerKey,
   measureMissing,
   type Network,
   networkConfigs,
   networkOf,
+  notCounted,
   predictNs,
   saveTable,
   type TableDevice,
+  tableKey,
 } from "../latency/index.js";
-import { readModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions } from "../problem/index.js";
+import { applyPlan, groupsThatMayVanish } from "../rewrite/index.js";
+import type { Pin } from "../runtime/index.js";
 import { checkWritable } from "./files.js";
+import { openModel } from "./open-model.js";
 import { alignmentOf } from "./oracle.js";
 import type { RunControls } from "./types.js";
 
@@ -31,6 +35,12 @@ export interface ProfileOptions extends RunControls {
   readonly inputs?: Readonly<Record<string, readonly number[]>>;
   readonly batch?: number;
   readonly threads?: number;
+  /** Default the CPU. */
+  readonly device?: DeviceChoice;
+  /** How a GPU computes, and how its libraries are called. */
+  readonly gpu?: GpuOptions;
+  /** Cores to measure on; default "auto". */
+  readonly pin?: Pin;
   /** Names that stay whole: their widths are not swept. */
   readonly freeze?: readonly string[];
   /** Where measured latencies are kept between runs. */
@@ -47,6 +57,8 @@ export interface ProfileResult {
   readonly measured: number;
   /** Sum over the network as it is. */
   readonly predictedNs: number;
+  /** Operators of the network that tables of this device do not count, with how often each is there; empty on the CPU. */
+  readonly notCounted: Readonly<Record<string, number>>;
   readonly output: string;
 }
 
@@ -57,22 +69,31 @@ export interface ProfileResult {
 export async function profile(options: ProfileOptions): Promise<ProfileResult> {
   const { signal, onProgress, onWarning } = options;
   await checkWritable(options.output);
-  const analyzed = analyzeGraph(await readModel(options.model), findOperator, {
-    ...(options.inputs ? { inputs: options.inputs } : {}),
-    ...(options.batch === undefined ? {} : { batch: options.batch }),
-  });
+  const analyzed = await openModel(options);
   onProgress?.({ phase: "calibrating", done: 0, total: 0 });
   const table = await createLatencyTable({
     threads: options.threads ?? 1,
+    ...(options.device ? { device: options.device } : {}),
+    ...(options.gpu ? { gpu: options.gpu } : {}),
+    ...(options.pin ? { pin: options.pin } : {}),
     ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
     ...(signal ? { signal } : {}),
+    ...(onWarning ? { onWarning } : {}),
   });
   const known = new Set(table.entries.keys());
   const network = networkOf(analyzed, table.device.traits);
   const dense = networkConfigs(network, { dimsOf: () => undefined });
   const { alignment, configs: reference } = await alignmentOf(table, options);
-  const configs = new Map([...dense, ...reference].map((c) => [layerKey(c), c]));
-  for (const c of sweptConfigs(analyzed, network, alignment, options.freeze ?? [])) configs.set(layerKey(c), c);
+  // By key, so that each is held once.
+  const configs = new Map<string, LayerConfig>();
+  const collect = (list: Iterable<LayerConfig>) => {
+    for (const c of list) {
+      const key = tableKey(table, c);
+      if (key !== undefined) configs.set(key, c);
+    }
+  };
+  collect([...dense, ...reference]);
+  collect(sweptConfigs(analyzed, network, alignment, options.freeze ?? []));
   await measureMissing(table, configs.values(), {
     ...(signal ? { signal } : {}),
     ...(onWarning ? { onWarning } : {}),
@@ -90,11 +111,12 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
     entries: own.entries.size,
     measured: [...own.entries.keys()].filter((key) => !known.has(key)).length,
     predictedNs: predictNs(own, dense),
+    notCounted: Object.fromEntries(notCounted(table.device, dense)),
     output: options.output,
   };
 }
 
-/** Layers of the network with one group narrower, for every group and width. */
+/** Layers of the network with one group narrower, for every group and width, or gone where it may go as a whole. */
 function* sweptConfigs(
   analyzed: AnalyzedGraph,
   network: Network,
@@ -111,5 +133,10 @@ function* sweptConfigs(
       yield* networkConfigs(network, { dimsOf: (value) => dimsAt(analyzed, widths, value, kept) });
     }
     kept[group.id] = group.size;
+  }
+  for (const id of groupsThatMayVanish(analyzed, coupling)) {
+    const plan = coupling.groups.map((g) => Int32Array.from({ length: g.id === id ? 0 : g.size }, (_, i) => i));
+    const { analyzed: rest } = applyPlan(analyzed, coupling, { kept: plan }, findOperator);
+    yield* networkConfigs(networkOf(rest, network.traits), { dimsOf: () => undefined });
   }
 }

@@ -2,14 +2,14 @@
 import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { analyzeGraph } from "../graph/infer.js";
 import { countParameters } from "../graph/parameters.js";
-import { readModel, validateModel, writeModel } from "../onnx/index.js";
+import { writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
-import { measurePair } from "../runtime/index.js";
+import { measureModels, measurePair } from "../runtime/index.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, type PruneData } from "./data.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
+import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
@@ -48,12 +48,8 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   checkBudget(options.budget);
   await checkWritable(options.output);
   await makeRunFolder(options.runFolder);
-  const model = await readModel(options.model);
-  validateModel(model, { file: options.model });
-  const analyzed = analyzeGraph(model, findOperator, {
-    ...(options.inputs ? { inputs: options.inputs } : {}),
-    ...(options.batch === undefined ? {} : { batch: options.batch }),
-  });
+  const analyzed = await openModel(options);
+  const { model } = analyzed;
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
   if (coupling.groups.every((g) => g.frozen !== undefined)) throw nothingToPrune(options.model, coupling);
   for (const { reason } of coupling.unknown) warn(`Some channels stay whole: their tensor ${reason}.`);
@@ -63,14 +59,19 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
 
   const oracle = await openOracle(options, warn);
   const densePredictedNs = await oracle.predictNs(analyzed);
-  const ratio = await budgetRatio(options, analyzed);
+  const ratio = await budgetRatio(options, analyzed, oracle.isOwn ? undefined : densePredictedNs);
   const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
 
   const feeds = await judgeFeeds(data);
   const verify = ({ candidate }: Found) =>
     verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, feeds.length > 0 ? { seed, feeds } : { seed });
   const searches = await takeSteps(data, oracle, options, targets, verify, warn);
-  const { best, rounds } = await settle(searches, targets[steps - 1] as number, ratio, analyzed, options);
+  // Measured here, a network of another device's table tells nothing that could correct the target.
+  const { best, rounds } = await settle(searches, targets[steps - 1] as number, ratio, analyzed, {
+    ...options,
+    ...(oracle.isOwn ? {} : { rounds: 1 }),
+    onWarning: warn,
+  });
   const { candidate, kept: importanceKept } = best.found;
   const { maxError } = verify(best.found);
   await writeModel(candidate.model.model, options.output);
@@ -81,6 +82,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
     budgetRatio: ratio,
     predictedRatio: candidate.predictedNs / densePredictedNs,
     measuredRatio: best.ratio,
+    heldAgainst: oracle.isOwn ? "measured" : "predicted",
     latencyNs: { dense: best.denseNs, pruned: best.prunedNs },
     spread: best.spread,
     parameters: { dense: countParameters(analyzed), pruned: countParameters(candidate.model.analyzed) },
@@ -96,7 +98,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   };
   await writeJson(options.runFolder, "plan.json", planRecord(coupling, candidate.plan));
   await writeJson(options.runFolder, "result.json", result);
-  if (best.ratio > highest(ratio, options)) throw missedBudget(result);
+  if (oracle.isOwn && best.ratio > highest(ratio, options)) throw missedBudget(result);
   return result;
 }
 
@@ -188,6 +190,8 @@ async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOpti
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: options.threads ?? defaults.threads,
     seed: options.seed ?? defaults.seed,
+    ...(options.pin ? { pin: options.pin } : {}),
+    ...(options.onWarning ? { onWarning: options.onWarning } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     onProgress: (done, total) => options.onProgress?.({ phase: "measuring", done, total }),
   });
@@ -200,23 +204,34 @@ async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOpti
   };
 }
 
-/** The budget as a fraction of the dense latency; a budget in time is held against a measurement. */
-async function budgetRatio(options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
+/**
+ * The budget as a fraction of the dense latency; a budget in time is held against a measurement.
+ * @param predictedNs what the network takes on another device, which cannot be measured here
+ */
+async function budgetRatio(
+  options: PruneOptions,
+  analyzed: AnalyzedGraph,
+  predictedNs: number | undefined,
+): Promise<number> {
   const { budget } = options;
   if (budget.kind === "ratio") return budget.ratio;
-  const { measureModels } = await import("../runtime/index.js");
-  const { latencies } = await measureModels([analyzed.model], {
-    inputs: Object.fromEntries(analyzed.inputDims),
-    threads: options.threads ?? defaults.threads,
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
-  const dense = latencies[0]?.median ?? Number.NaN;
+  const dense = predictedNs ?? (await denseLatency(options, analyzed));
   if (budget.ns >= dense)
     throw new HalpError(
       "HALP_BUDGET_RANGE",
-      `The network already takes ${(dense / 1e6).toFixed(3)} ms here, less than the budget of ${(budget.ns / 1e6).toFixed(3)} ms: there is nothing to do.`,
+      `The network already takes ${(dense / 1e6).toFixed(3)} ms${predictedNs === undefined ? " here" : ""}, less than the budget of ${(budget.ns / 1e6).toFixed(3)} ms: there is nothing to do.`,
     );
   return budget.ns / dense;
+}
+
+async function denseLatency(options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
+  const { latencies } = await measureModels([analyzed.model], {
+    inputs: Object.fromEntries(analyzed.inputDims),
+    threads: options.threads ?? defaults.threads,
+    ...(options.pin ? { pin: options.pin } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  return latencies[0]?.median ?? Number.NaN;
 }
 
 function checkBudget(budget: Budget): void {

@@ -1,13 +1,12 @@
 /** How far down a network can go on a device at all, and what is left there. */
 import { analyzeCoupling, type Plan } from "../coupling/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { analyzeGraph } from "../graph/infer.js";
 import { type LayerConfig, networkConfigs } from "../latency/index.js";
-import { readModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, rankVariables } from "../problem/index.js";
 import { applyPlan, groupsThatMayVanish } from "../rewrite/index.js";
 import { measurePair } from "../runtime/index.js";
+import { openModel } from "./open-model.js";
 import { openOracle } from "./oracle.js";
 import { openSearch } from "./search.js";
 import type { PruneOptions } from "./types.js";
@@ -38,14 +37,20 @@ export interface Reach {
 export async function measureReach(
   options: Pick<
     PruneOptions,
-    "model" | "inputs" | "batch" | "threads" | "freeze" | "cacheDir" | "table" | "signal" | "onProgress" | "onWarning"
+    | "model"
+    | "inputs"
+    | "batch"
+    | "threads"
+    | "pin"
+    | "freeze"
+    | "cacheDir"
+    | "table"
+    | "signal"
+    | "onProgress"
+    | "onWarning"
   >,
 ): Promise<Reach> {
-  const model = await readModel(options.model);
-  const analyzed = analyzeGraph(model, findOperator, {
-    ...(options.inputs ? { inputs: options.inputs } : {}),
-    ...(options.batch === undefined ? {} : { batch: options.batch }),
-  });
+  const analyzed = await openModel(options);
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
   const oracle = await openOracle(options, (m) => options.onWarning?.(m));
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
@@ -67,10 +72,12 @@ export async function measureReach(
     ...(options.signal ? { signal: options.signal } : {}),
   });
   const smallest = await search.smallest();
-  const pair = await measurePair(model, smallest.model.model, {
+  const pair = await measurePair(analyzed.model, smallest.model.model, {
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: options.threads ?? 1,
+    ...(options.pin ? { pin: options.pin } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onWarning ? { onWarning: options.onWarning } : {}),
   });
   const shares = (graph: AnalyzedGraph): LatencyShare[] => {
     const byType = new Map<string, { layers: number; ns: number }>();

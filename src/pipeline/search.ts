@@ -56,7 +56,12 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
   let { variables } = input;
   const whole = Int32Array.from(variables, (v) => v.group.size);
   const predictCounts = (counts: Int32Array) => input.predict(planOf(variables, counts));
-  const model = await LatencyModel.open(input, presentNs, async (counts) => (await predictCounts(counts)).predictedNs);
+  if (!input.oracle.isOwn) variables = await thoseThatAreKnown(variables, whole, predictCounts);
+  const model = await LatencyModel.open(
+    { ...input, variables },
+    presentNs,
+    async (counts) => (await predictCounts(counts)).predictedNs,
+  );
   const importanceOf = (counts: Int32Array) =>
     variables.reduce((s, v, i) => s + (v.values[v.options.indexOf(counts[i] as number)] ?? 0), 0);
 
@@ -120,6 +125,31 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
       );
     },
   };
+}
+
+/** Where the table of another device does not tell what the network takes without a group, the group keeps something. */
+async function thoseThatAreKnown(
+  variables: readonly PruneVariable[],
+  whole: Int32Array,
+  predict: (counts: Int32Array) => Promise<unknown>,
+): Promise<PruneVariable[]> {
+  const known: PruneVariable[] = [];
+  for (const v of variables) {
+    if (v.options[0] !== 0 || v.options.length === 1) known.push(v);
+    else {
+      const counts = Int32Array.from(whole);
+      counts[v.group.id] = 0;
+      const isKnown = await predict(counts).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof HalpError && error.code === "HALP_TABLE_MISSING_KEY") return false;
+          throw error;
+        },
+      );
+      known.push(isKnown ? v : withoutZero(v));
+    }
+  }
+  return known;
 }
 
 function withoutZero(v: PruneVariable): PruneVariable {

@@ -1,5 +1,6 @@
 /** What `halp prune` is asked and what it answers. */
 import type { HalpError } from "../errors.js";
+import type { Pin } from "../runtime/index.js";
 
 /** Fraction of the dense latency, or nanoseconds. */
 export type Budget = { readonly kind: "ratio"; readonly ratio: number } | { readonly kind: "ns"; readonly ns: number };
@@ -44,6 +45,8 @@ export interface PruneOptions extends RunControls {
   readonly inputs?: Readonly<Record<string, readonly number[]>>;
   readonly batch?: number;
   readonly threads?: number;
+  /** Cores to measure on; default "auto". */
+  readonly pin?: Pin;
   readonly data?: DataOptions;
   readonly criterion?: Criterion;
   /** What the Taylor score differentiates; default "auto": labels where the data have them and the network classifies. */
@@ -63,6 +66,8 @@ export interface PruneOptions extends RunControls {
   readonly tolerance?: number;
   /** A latency table measured before, here or elsewhere. */
   readonly table?: string;
+  /** The device that the table has to be of: "cpu", "cuda:0", "ort-cuda:0"; a GPU needs a table. */
+  readonly device?: string;
   /** Where measured latencies are kept between runs. */
   readonly cacheDir?: string;
 }
@@ -80,6 +85,11 @@ export interface PruneResult {
   readonly budgetRatio: number;
   readonly predictedRatio: number;
   readonly measuredRatio: number;
+  /**
+   * What the budget was held against: the measurement or, with a table of another device than this machine, the prediction;
+   * what was measured here says nothing of that device then.
+   */
+  readonly heldAgainst: "measured" | "predicted";
   readonly latencyNs: { readonly dense: number; readonly pruned: number };
   /** Interquartile range of the paired ratios. */
   readonly spread: number;

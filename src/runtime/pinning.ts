@@ -101,6 +101,7 @@ export function coreList(text: string): number[] {
   return text
     .trim()
     .split(",")
+    .filter((part) => part !== "")
     .flatMap((part) => {
       const [first = Number.NaN, last = first] = part.split("-").map(Number);
       return Number.isFinite(first) ? Array.from({ length: last - first + 1 }, (_, i) => first + i) : [];

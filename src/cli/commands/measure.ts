@@ -8,14 +8,14 @@ export const measureCommand: CommandSpec = {
   name: "measure",
   args: [["<MODEL>", "ONNX file"]],
   summary: "time a model on this device; with --against, two in one run, interleaved",
-  options: ["against", "input", "batch", "threads", "repeats", "seed"],
+  options: ["against", "input", "batch", "threads", "pin", "repeats", "seed"],
   readsConfig: true,
   examples: [
     "halp measure model.onnx --batch 64",
     "halp measure small.onnx --against model.onnx --json",
     "halp measure detector.onnx --input x=1x3x320x320 --threads 2",
   ],
-  run: async ([path = ""], options, { print, progress, signal, styles, width }) => {
+  run: async ([path = ""], options, { print, progress, signal, styles, warn, width }) => {
     const { measureModels } = await import("../../runtime/index.js");
     // The one that is compared with comes first: ratios are taken to it.
     const paths = options.against === undefined ? [path] : [options.against, path];
@@ -27,7 +27,9 @@ export const measureCommand: CommandSpec = {
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.repeats === undefined ? {} : { samples: options.repeats }),
         ...(options.seed === undefined ? {} : { seed: options.seed }),
+        ...(options.pin === undefined ? {} : { pin: options.pin }),
         signal,
+        onWarning: warn,
         onProgress: (done, total) => progress.update({ phase: "measuring", done, total }),
       },
     );
@@ -47,6 +49,7 @@ export const measureCommand: CommandSpec = {
         ...(options.against === undefined ? {} : { against: timings.latencies[0]! }),
       },
       threads: options.threads ?? 1,
+      cores: timings.cores,
       inputs: Object.fromEntries(analyzed.at(-1)!.inputDims),
     };
     print(document, () => {
