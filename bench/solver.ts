@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { benchBars } from "./solver/bars.js";
 import { contenderNamed } from "./solver/contenders/all.js";
 import { contest, type Heat, type Timed } from "./solver/contest.js";
-import { groupOf, type Instance, ratios, type SuiteName, suites } from "./solver/instances/suites.js";
+import { groupOf, type Instance, optionsOf, ratios, type SuiteName, suites } from "./solver/instances/suites.js";
 import { describeMachine, loadNow, machineLine } from "./solver/machine.js";
 import { plotTimes } from "./solver/plot.js";
 import { Progress } from "./solver/progress.js";
@@ -89,15 +89,22 @@ export async function benchSolver(args: string[]): Promise<void> {
   console.log(`\nwritten: ${json}, ${svg}`);
 }
 
-/** Slow contenders get few seeds, crawling ones a single instance of a group. */
+/** Slow contenders get few seeds, crawling ones a single instance of a group, and none where it is too large for them. */
 function heatsOf(instances: readonly Instance[], names: readonly string[], slowSeeds: number): Heat[] {
   const seen = new Set<string>();
+  const sizes = new Map<string, number>();
   return instances.map((instance) => {
     const group = groupOf(instance);
     const first = !seen.has(group) && (!("ratio" in instance) || instance.ratio === ratios[2]);
     if (first) seen.add(group);
+    const options = sizes.get(group) ?? optionsOf(instance);
+    sizes.set(group, options);
     const contenders = names.filter((name) => {
-      const { pace } = contenderNamed(name);
+      const { pace, mostOptions = Number.POSITIVE_INFINITY } = contenderNamed(name);
+      if (options > mostOptions) {
+        if (first) console.error(`${group}: ${name} is not asked about more than ${mostOptions} options`);
+        return false;
+      }
       return pace === undefined || (pace === "slow" ? instance.seed <= slowSeeds : first);
     });
     return { instance, contenders };

@@ -18,6 +18,8 @@ export interface Checked {
   /** What the choice is worth, and takes; NaN without a choice. */
   readonly value: number;
   readonly latency: number;
+  /** Between its value and its own upper bound, relative; null where it states no bound. */
+  readonly gap: number | null;
   /** What is wrong with it; null where nothing is. */
   readonly wrong: string | null;
 }
@@ -30,11 +32,12 @@ const budgetTolerance = 1e-12;
 /** Checks a claim: every option legal, within the budget, worth what was stated. It cannot tell whether it is the best. */
 export function checkAnswer(problem: Problem, budget: number, answer: Answer): Checked {
   const { status, choice } = answer;
+  const gap = answer.solution?.gap ?? null;
   try {
     if (answer.solution !== undefined) verify(problem, answer.solution, budget);
     if (status === "infeasible" || choice === null) {
       const wrong = status === "optimal" || status === "feasible" ? "no choice given" : null;
-      return { status, value: Number.NaN, latency: Number.NaN, wrong };
+      return { status, value: Number.NaN, latency: Number.NaN, gap, wrong };
     }
     const named = Object.fromEntries(problem.variables.map((v, i) => [v.name, choice[i]!]));
     const { value, latency } = scoreChoice(problem, named);
@@ -42,8 +45,8 @@ export function checkAnswer(problem: Problem, budget: number, answer: Answer): C
     if (latency > budget + budgetTolerance * Math.abs(budget)) wrong = `over the budget: ${latency} > ${budget}`;
     else if (Math.abs(answer.value - value) > statedTolerance * Math.max(1, Math.abs(value)))
       wrong = `states ${answer.value} for a choice worth ${value}`;
-    return { status, value, latency, wrong };
+    return { status, value, latency, gap, wrong };
   } catch (error) {
-    return { status, value: Number.NaN, latency: Number.NaN, wrong: error instanceof Error ? error.message : "?" };
+    return { status, value: Number.NaN, latency: Number.NaN, gap, wrong: error instanceof Error ? error.message : "?" };
   }
 }

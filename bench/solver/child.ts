@@ -63,6 +63,7 @@ function warmUp(solve: Solve, joint: boolean): void {
 async function serve(): Promise<void> {
   const contender = contenderNamed(process.argv[2]!);
   const solve = await contender.load(Number(process.argv[3]));
+  const { exact } = contender;
   if (contender.unary) warmUp(solve, contender.joint);
   process.on("message", ({ instance, seconds }: Ask) => {
     let told: Told;
@@ -72,7 +73,10 @@ async function serve(): Promise<void> {
       let start = performance.now();
       const raw = ready.run();
       let once = (performance.now() - start) / 1000;
-      const checked = checkAnswer(problem, budget, ready.read(raw));
+      const answered = checkAnswer(problem, budget, ready.read(raw));
+      // who looks for the optimum and comes back without a proof was stopped by the limit
+      const checked: Checked =
+        exact && answered.status === "feasible" ? { ...answered, status: "unfinished" } : answered;
       // the first one taught the engine
       if (seconds > 0 && once < repeatBelow) {
         start = performance.now();

@@ -6,6 +6,8 @@ export interface Point {
   readonly options: number;
   /** Seconds, above 0. */
   readonly median: number;
+  /** Answers that the time limit ended: their time is a lower bound, and is drawn hollow. */
+  readonly unfinished: number;
 }
 
 // A palette that stays apart for most colour-blind readers (Okabe and Ito), then greys; with a shape of its own each.
@@ -19,13 +21,14 @@ function escapeXml(text: string): string {
 }
 
 /** A mark round (x, y): the shape tells contenders apart without colour. */
-function mark(shape: number, x: number, y: number, colour: string): string {
+function mark(shape: number, x: number, y: number, colour: string, hollow = false): string {
   const r = 4.5;
+  const paint = hollow ? `fill="white" stroke="${colour}" stroke-width="1.5"` : `fill="${colour}"`;
   const at = (points: readonly (readonly [number, number])[]): string =>
-    `<polygon points="${points.map(([dx, dy]) => `${(x + dx * r).toFixed(1)},${(y + dy * r).toFixed(1)}`).join(" ")}" fill="${colour}"/>`;
+    `<polygon points="${points.map(([dx, dy]) => `${(x + dx * r).toFixed(1)},${(y + dy * r).toFixed(1)}`).join(" ")}" ${paint}/>`;
   switch (shape % 4) {
     case 0:
-      return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${r}" fill="${colour}"/>`;
+      return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${r}" ${paint}/>`;
     case 1:
       return at([
         [-0.9, -0.9],
@@ -55,13 +58,16 @@ function unit(exponent: number): string {
   return `${10 ** exponent} s`;
 }
 
-/** Median time against the number of options, both logarithmic, as an SVG document. A contender's groups are joined by a line. */
+/**
+ * Median time against the number of options, both logarithmic, as an SVG document. A contender's groups are joined by a
+ * line; hollow marks are lower bounds.
+ */
 export function plotTimes(all: readonly Point[], title: string): string {
   const points = all.filter((p) => p.options > 0 && p.median > 0);
   const xs = points.map((p) => Math.log10(p.options));
   const ys = points.map((p) => Math.log10(p.median));
-  const x0 = Math.floor(Math.min(2, ...xs));
-  const x1 = Math.max(x0 + 1, Math.ceil(Math.max(3, ...xs)));
+  const x0 = Math.floor(Math.min(...xs, 4));
+  const x1 = Math.max(x0 + 1, Math.ceil(Math.max(...xs, 2)));
   const y0 = Math.floor(Math.min(-5, ...ys));
   const y1 = Math.max(y0 + 1, Math.ceil(Math.max(-3, ...ys)));
   const right = width - edge.right;
@@ -85,6 +91,13 @@ export function plotTimes(all: readonly Point[], title: string): string {
     horizontal(py(10 ** e), "#ccc");
     parts.push(`<text x="${edge.left - 8}" y="${(py(10 ** e) + 4).toFixed(1)}" text-anchor="end">${unit(e)}</text>`);
   }
+  const groups = new Map(points.map((p) => [p.group, p.options]));
+  // beyond a dozen the names would cover one another
+  if (groups.size <= 12)
+    for (const [group, options] of groups) {
+      const at = `translate(${(px(options) - 3).toFixed(1)} ${edge.top + 4}) rotate(-90)`;
+      parts.push(`<text transform="${at}" text-anchor="end" font-size="10" fill="#888">${escapeXml(group)}</text>`);
+    }
   [...new Set(points.map((p) => p.contender))].forEach((name, i) => {
     const colour = colours[i % colours.length]!;
     const own = points.filter((p) => p.contender === name).sort((a, b) => a.options - b.options || a.median - b.median);
@@ -94,7 +107,7 @@ export function plotTimes(all: readonly Point[], title: string): string {
     }
     for (const p of own) {
       const tip = escapeXml(`${p.group}, ${name}: ${p.options} options, ${p.median.toPrecision(3)} s`);
-      parts.push(`<g><title>${tip}</title>${mark(i, px(p.options), py(p.median), colour)}</g>`);
+      parts.push(`<g><title>${tip}</title>${mark(i, px(p.options), py(p.median), colour, p.unfinished > 0)}</g>`);
     }
     const y = edge.top + 12 + i * 20;
     parts.push(mark(i, right + 20, y - 4, colour), `<text x="${right + 32}" y="${y}">${escapeXml(name)}</text>`);
@@ -104,6 +117,7 @@ export function plotTimes(all: readonly Point[], title: string): string {
     `<text x="${middle}" y="${height - 18}" text-anchor="middle">options, over all variables</text>`,
     `<text transform="translate(20 ${(edge.top + bottom) / 2}) rotate(-90)" text-anchor="middle">time of one solve, median</text>`,
     `<text x="${edge.left}" y="26" font-size="15">${escapeXml(title)}</text>`,
+    `<text x="${right + 12}" y="${height - 18}" font-size="10" fill="#888">hollow: ended by the limit</text>`,
   );
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`;
   return `${head}<rect width="100%" height="100%" fill="white"/>${parts.join("")}</svg>\n`;

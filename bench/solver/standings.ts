@@ -1,6 +1,6 @@
 import { contenderNamed } from "./contenders/all.js";
 import type { Timed } from "./contest.js";
-import { type Instance, problemOf } from "./instances/suites.js";
+import { type Instance, optionsOf } from "./instances/suites.js";
 import { formatRatio, formatSeconds, median, quantile } from "./statistics.js";
 
 /** A contender over a group of instances. */
@@ -26,6 +26,8 @@ export interface Standing {
   readonly below: number;
   /** Ended by the time limit: their times are lower bounds. */
   readonly unfinished: number;
+  /** The largest gap left between a value and its own bound; null where no bound is stated. */
+  readonly gap: number | null;
   readonly errors: readonly string[];
 }
 
@@ -64,8 +66,7 @@ export function standings(all: readonly Timed[], names: readonly string[]): Stan
   const rows: Standing[] = [];
   for (const group of new Set(all.map((t) => t.group))) {
     const inGroup = all.filter((t) => t.group === group);
-    const { problem } = problemOf(inGroup[0]!.instance);
-    const options = problem.variables.reduce((n, v) => n + v.values.length, 0);
+    const options = optionsOf(inGroup[0]!.instance);
     const first = names.find((name) => inGroup.some((t) => t.contender === name))!;
     const base = new Map(
       inGroup.filter((t) => t.contender === first && t.checked).map((t) => [key(t.instance), median(t.samples)]),
@@ -96,6 +97,10 @@ export function standings(all: readonly Timed[], names: readonly string[]): Stan
         wrong: answered.filter((t) => wrongWith(t, best) !== null).length,
         below: answered.filter((t) => isBelow(t, best)).length,
         unfinished: answered.filter((t) => t.checked!.status === "unfinished").length,
+        gap: answered.reduce<number | null>((m, { checked }) => {
+          const gap = checked!.gap;
+          return gap === null ? m : Math.max(m ?? 0, gap);
+        }, null),
         errors: [...new Set(asked.flatMap((t) => (t.error === null ? [] : [t.error])))],
       });
     }
@@ -135,7 +140,12 @@ export function standingsTable(rows: readonly Standing[]): string {
           ];
     lines.push(`| ${[label, r.contender, r.asked, ...cells].join(" | ")} |`);
   }
-  for (const r of rows) for (const error of r.errors) lines.push("", `${r.group}, ${r.contender}: no answer: ${error}`);
+  lines.push("");
+  for (const r of rows) {
+    if (r.unfinished > 0 && r.gap !== null)
+      lines.push(`${r.group}, ${r.contender}: not proven in time, gap at most ${r.gap.toExponential(1)}`);
+    for (const error of r.errors) lines.push(`${r.group}, ${r.contender}: no answer: ${error}`);
+  }
   return lines.join("\n");
 }
 

@@ -20,6 +20,7 @@ export function record(t: Timed) {
     status: t.checked?.status ?? null,
     value: t.checked?.value ?? null,
     latency: t.checked?.latency ?? null,
+    gap: t.checked?.gap ?? null,
     wrong: t.checked?.wrong ?? null,
     error: t.error,
     samples: t.samples.length,

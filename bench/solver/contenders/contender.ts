@@ -22,6 +22,8 @@ export interface Contender {
   readonly exact: boolean;
   /** How long a solve takes at the sizes of real networks: `slow` a second or so, `crawling` ten and more. */
   readonly pace?: "slow" | "crawling";
+  /** Options over all variables beyond which it is not asked: it would run out of memory before its time. */
+  readonly mostOptions?: number;
   /** @param limitSeconds after which a solve may give up */
   load(limitSeconds: number): Promise<Solve>;
 }

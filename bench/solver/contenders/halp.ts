@@ -72,6 +72,9 @@ function throughProblem(backend: BackendName, prepared: boolean, limitSeconds: n
   };
 }
 
+/** Gives the first answer found: to make room for one. */
+const atOnce = { timeLimitMs: 0 };
+
 /** halp's own ways in. */
 export const halpContenders = {
   halp: {
@@ -79,13 +82,14 @@ export const halpContenders = {
     unary: true,
     joint: false,
     exact: true,
-    async load() {
+    async load(limitSeconds) {
       const solver = createFlatSolver();
+      const limits = { timeLimitMs: limitSeconds * 1000 };
       return (problem, budget) => {
         const flat = toFlat(problem);
-        const out = solver.solve(flat, budget);
+        const out = solver.solve(flat, budget, atOnce);
         return {
-          run: () => solver.solveInto(flat, budget, out),
+          run: () => solver.solveInto(flat, budget, out, limits),
           read: () => answerOf(problem, toSolution(problem, out)),
         };
       };
@@ -96,12 +100,13 @@ export const halpContenders = {
     unary: true,
     joint: false,
     exact: true,
-    async load() {
+    async load(limitSeconds) {
       const solver = createFlatSolver();
+      const limits = { timeLimitMs: limitSeconds * 1000 };
       return (problem, budget) => {
-        const out = solver.solve(toFlat(problem), budget);
+        const out = solver.solve(toFlat(problem), budget, atOnce);
         return {
-          run: () => solver.resolveInto(budget, out),
+          run: () => solver.resolveInto(budget, out, limits),
           read: () => answerOf(problem, toSolution(problem, out)),
         };
       };

@@ -155,6 +155,7 @@ const javascriptLpSolver: Contender = {
   joint: false,
   exact: true,
   pace: "crawling",
+  mostOptions: 10_000,
   async load(limitSeconds) {
     const { default: solver } = (await import("javascript-lp-solver")) as unknown as { default: LpSolver };
     return (problem, budget) => {

@@ -49,11 +49,15 @@ function quantise({ offset, value, latency }: FlatProblem): OnGrid {
   return { classes, valueScale, weightScale };
 }
 
-const limits = watch({}, () => 0);
+const clock = (): number => performance.now();
 
-function solveFlat(flat: FlatProblem, budget: number): Outcome {
+function solveFlat(flat: FlatProblem, budget: number, limitSeconds: number): Outcome {
   const { classes, weightScale } = quantise(flat);
-  return solveClasses(prepareClasses(classes), budgetToGrid(budget, weightScale, classes.count), limits);
+  return solveClasses(
+    prepareClasses(classes),
+    budgetToGrid(budget, weightScale, classes.count),
+    watch({ timeLimitMs: limitSeconds * 1000 }, clock),
+  );
 }
 
 function read(problem: Problem, scale: number, { status, value, choice }: Outcome): Answer {
@@ -70,11 +74,14 @@ export const plainJsContenders = {
     unary: true,
     joint: false,
     exact: true,
-    async load() {
+    async load(limitSeconds) {
       return (problem, budget) => {
         const flat = toFlat(problem);
         const { valueScale } = quantise(flat);
-        return { run: () => solveFlat(flat, budget), read: (raw) => read(problem, valueScale, raw as Outcome) };
+        return {
+          run: () => solveFlat(flat, budget, limitSeconds),
+          read: (raw) => read(problem, valueScale, raw as Outcome),
+        };
       };
     },
   },
@@ -83,13 +90,13 @@ export const plainJsContenders = {
     unary: true,
     joint: false,
     exact: true,
-    async load() {
+    async load(limitSeconds) {
       return (problem, budget) => {
         const { classes, valueScale, weightScale } = quantise(toFlat(problem));
         const prepared = prepareClasses(classes);
         const grid = budgetToGrid(budget, weightScale, classes.count);
         return {
-          run: () => solveClasses(prepared, grid, limits),
+          run: () => solveClasses(prepared, grid, watch({ timeLimitMs: limitSeconds * 1000 }, clock)),
           read: (raw) => read(problem, valueScale, raw as Outcome),
         };
       };

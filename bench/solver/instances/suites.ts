@@ -49,6 +49,11 @@ export function problemOf(instance: Instance): { readonly problem: Problem; read
   }
 }
 
+/** Options over all variables. */
+export function optionsOf(instance: Instance): number {
+  return problemOf(instance).problem.variables.reduce((n, v) => n + v.values.length, 0);
+}
+
 /** The group an instance is reported under. */
 export function groupOf(instance: Instance): string {
   switch (instance.suite) {
