@@ -1,3 +1,4 @@
+import { HalpError } from "../errors.js";
 import { chooseScale, largestMagnitude, toGrid } from "./quantise.js";
 import type { Problem } from "./types.js";
 
@@ -56,7 +57,18 @@ function addInto(sum: Float64Array, table: Float64Array, scale: number): void {
   for (let i = 0; i < sum.length; i++) sum[i]! += toGrid(table[i]!, scale);
 }
 
-/** Turns a checked problem into numbers on a grid. */
+function checkSum(sum: number, what: string): void {
+  if (Number.isFinite(sum)) return;
+  throw new HalpError(
+    "HALP_PROBLEM_NUMBER",
+    `the ${what} are so large that their sum may overflow a double; give them in a larger unit`,
+  );
+}
+
+/**
+ * Turns a checked problem into numbers on a grid.
+ * @throws HalpError HALP_PROBLEM_NUMBER if sums may overflow
+ */
 export function buildModel(problem: Problem): Model {
   const index = new Map(problem.variables.map((v, i) => [v.name, i]));
   const ownValues = problem.variables.map((v) => Float64Array.from(v.values));
@@ -69,6 +81,8 @@ export function buildModel(problem: Problem): Model {
   const latencyTables = factors.map((f) => f.latency);
   const valueSum = sumOf(valueTables.map(largestMagnitude));
   const latencySum = sumOf(latencyTables.map(largestMagnitude));
+  checkSum(valueSum, "values");
+  checkSum(latencySum, "latencies");
   const valueScale = chooseScale(valueTables, valueSum);
   const weightScale = chooseScale(latencyTables, latencySum);
 

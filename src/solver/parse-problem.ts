@@ -1,4 +1,5 @@
 import { HalpError } from "../errors.js";
+import { show } from "./show.js";
 import type { Factor, Problem, Variable } from "./types.js";
 
 /** More options or table entries than this in one problem are refused: they would not fit the solver's memory. */
@@ -8,16 +9,6 @@ type Json = Record<string, unknown>;
 
 function fail(code: string, message: string, name?: string): never {
   throw new HalpError(code, message, name === undefined ? {} : { name });
-}
-
-/** A short rendering of whatever came, for messages. */
-function show(x: unknown): string {
-  if (x === undefined) return "nothing";
-  if (typeof x === "number" || x === null) return String(x);
-  if (Array.isArray(x)) return `an array of ${x.length}`;
-  if (typeof x === "object") return "an object";
-  const text = JSON.stringify(x) ?? String(x);
-  return text.length > 40 ? `${text.slice(0, 37)}..."` : text;
 }
 
 function isObject(x: unknown): x is Json {
@@ -108,7 +99,7 @@ function parseFactor(
   const names = x.variables;
   if (!Array.isArray(names) || names.length < 1 || names.length > 2)
     fail("HALP_PROBLEM_FACTOR", `${where}.variables must name one or two variables, not ${show(names)}`);
-  const over = names.map((name: unknown, k) => {
+  const over = Array.from(names, (name: unknown, k) => {
     if (typeof name !== "string")
       fail("HALP_PROBLEM_FACTOR", `${where}.variables[${k}] must be a name, not ${show(name)}`);
     const at = index.get(name);
@@ -122,24 +113,28 @@ function parseFactor(
       `${where} names "${over[0]!.name}" twice; two-variable factors need two variables`,
       over[0]!.name,
     );
-  checkTable(x.latency, over, `${where}.latency`, true);
-  if (x.value !== undefined) checkTable(x.value, over, `${where}.value`, false);
-  return x as unknown as Factor;
+  const { latency, value } = x;
+  checkTable(latency, over, `${where}.latency`, true);
+  if (value !== undefined) checkTable(value, over, `${where}.value`, false);
+  const factor = { variables: over.map((v) => v.name), latency, ...(value === undefined ? {} : { value }) };
+  return factor as unknown as Factor;
 }
 
 /** Counts entries before anything is read, so that a huge problem is refused at once. */
 function checkSize(variables: readonly unknown[], factors: readonly unknown[]): void {
-  let entries = 0;
   const length = (x: unknown): number => (Array.isArray(x) ? x.length : 0);
-  for (const v of variables) entries += isObject(v) ? length(v.values) : 0;
-  for (const f of factors) {
-    const table = isObject(f) ? f.latency : undefined;
-    entries += length(table) * Math.max(1, Array.isArray(table) ? length(table[0]) : 0);
+  let entries = variables.length + factors.length;
+  if (entries <= maxEntries) {
+    for (const v of variables) entries += isObject(v) ? length(v.values) : 0;
+    for (const f of factors) {
+      const table = isObject(f) ? f.latency : undefined;
+      entries += length(table) * Math.max(1, Array.isArray(table) ? length(table[0]) : 0);
+    }
   }
   if (entries > maxEntries)
     fail(
       "HALP_PROBLEM_TOO_LARGE",
-      `the problem has ${entries} options and table entries; at most ${maxEntries} can be solved`,
+      `the problem has ${entries} variables, factors, options and table entries; at most ${maxEntries} can be solved`,
     );
 }
 
@@ -158,42 +153,58 @@ export function checkBudget(budget: unknown): number {
 
 /**
  * Checks a problem in the form `halp.problem/1`, given as JSON text or as the object it holds. Properties the format does
- * not know are left alone. The tables are not copied.
+ * not know are dropped. The tables are not copied.
  * @throws HalpError HALP_PROBLEM_JSON, _FORMAT, _VARIABLE, _DUPLICATE, _EMPTY, _FACTOR, _UNKNOWN, _RAGGED, _NUMBER, _TOO_LARGE,
  * and HALP_BUDGET; each message names the variable, the factor and the entry.
  */
 export function parseProblem(json: unknown): Problem {
-  let x = json;
-  if (typeof x === "string") {
-    try {
-      x = JSON.parse(x);
-    } catch (cause) {
-      throw new HalpError("HALP_PROBLEM_JSON", `the problem is not valid JSON: ${(cause as Error).message}`, { cause });
-    }
+  try {
+    return checkProblem(typeof json === "string" ? parseJson(json) : json);
+  } catch (cause) {
+    if (cause instanceof HalpError) throw cause;
+    // a getter or a proxy of the caller's
+    throw new HalpError("HALP_PROBLEM_FORMAT", `the problem cannot be read: ${reason(cause)}`, { cause });
   }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HalpError("HALP_PROBLEM_JSON", `the problem is not valid JSON: ${reason(cause)}`, { cause });
+  }
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : show(cause);
+}
+
+function checkProblem(x: unknown): Problem {
   if (!isObject(x))
     fail("HALP_PROBLEM_FORMAT", `a problem must be an object of format "halp.problem/1", not ${show(x)}`);
-  if (x.format !== "halp.problem/1")
-    fail("HALP_PROBLEM_FORMAT", `the problem's format must be "halp.problem/1", not ${show(x.format)}`);
-  if (x.unit !== undefined && typeof x.unit !== "string")
-    fail("HALP_PROBLEM_FORMAT", `the problem's unit must be a string such as "ns", not ${show(x.unit)}`);
-  if (x.budget !== undefined && x.budget !== null) checkBudget(x.budget);
-  if (!Array.isArray(x.variables))
-    fail("HALP_PROBLEM_FORMAT", `the problem's variables must be an array, not ${show(x.variables)}`);
-  if (!Array.isArray(x.factors))
-    fail("HALP_PROBLEM_FORMAT", `the problem's factors must be an array, not ${show(x.factors)}`);
-  checkSize(x.variables, x.factors);
+  const { format, unit, budget, variables: givenVariables, factors: givenFactors } = x;
+  if (format !== "halp.problem/1")
+    fail("HALP_PROBLEM_FORMAT", `the problem's format must be "halp.problem/1", not ${show(format)}`);
+  if (unit !== undefined && typeof unit !== "string")
+    fail("HALP_PROBLEM_FORMAT", `the problem's unit must be a string such as "ns", not ${show(unit)}`);
+  const hasBudget = budget !== undefined && budget !== null;
+  if (hasBudget) checkBudget(budget);
+  if (!Array.isArray(givenVariables))
+    fail("HALP_PROBLEM_FORMAT", `the problem's variables must be an array, not ${show(givenVariables)}`);
+  if (!Array.isArray(givenFactors))
+    fail("HALP_PROBLEM_FORMAT", `the problem's factors must be an array, not ${show(givenFactors)}`);
+  checkSize(givenVariables, givenFactors);
   const index = new Map<string, number>();
-  const variables = x.variables.map((v, i) => {
+  const variables = Array.from(givenVariables, (v: unknown, i) => {
     const variable = parseVariable(v, i, index);
     index.set(variable.name, i);
     return variable;
   });
-  const factors = x.factors.map((f, i) => parseFactor(f, i, index, variables));
+  const factors = Array.from(givenFactors, (f: unknown, i) => parseFactor(f, i, index, variables));
   return {
     format: "halp.problem/1",
-    ...(x.unit === undefined ? {} : { unit: x.unit as string }),
-    ...(x.budget === undefined || x.budget === null ? {} : { budget: x.budget as number }),
+    ...(unit === undefined ? {} : { unit: unit as string }),
+    ...(hasBudget ? { budget: budget as number } : {}),
     variables,
     factors,
   };

@@ -1,4 +1,6 @@
 import { HalpError } from "../errors.js";
+import { checkBudget, parseProblem } from "./parse-problem.js";
+import { show } from "./show.js";
 import type { Problem, Solution } from "./types.js";
 
 /** A choice scored again from the problem's own tables. */
@@ -18,9 +20,17 @@ function scaleOf(problem: Problem, which: "latency" | "value"): number {
 
 /**
  * Scores a choice straight from the problem: no code shared with any solver.
- * @throws HalpError HALP_VERIFY_CHOICE if an option is missing, out of range or forbidden
+ * @throws HalpError as parseProblem; HALP_VERIFY_CHOICE if an option is missing, out of range or forbidden
  */
 export function scoreChoice(problem: Problem, choice: Readonly<Record<string, number>>): Verification {
+  if (typeof choice !== "object" || choice === null)
+    throw new HalpError("HALP_VERIFY_CHOICE", `a choice must be an object of names and options, not ${show(choice)}`, {
+      exitCode: 1,
+    });
+  return score(parseProblem(problem), choice);
+}
+
+function score(problem: Problem, choice: Readonly<Record<string, number>>): Verification {
   const options = new Map<string, number>();
   let value = 0;
   for (const { name, values } of problem.variables) {
@@ -28,7 +38,7 @@ export function scoreChoice(problem: Problem, choice: Readonly<Record<string, nu
     if (option === undefined || !Number.isInteger(option) || option < 0 || option >= values.length)
       throw new HalpError(
         "HALP_VERIFY_CHOICE",
-        `the choice for variable "${name}" must be an option from 0 to ${values.length - 1}, not ${String(option)}`,
+        `the choice for variable "${name}" must be an option from 0 to ${values.length - 1}, not ${show(option)}`,
         { name, exitCode: 1 },
       );
     options.set(name, option);
@@ -57,12 +67,32 @@ export function scoreChoice(problem: Problem, choice: Readonly<Record<string, nu
  * within the budget, bound and gap consistent. It does not prove optimality.
  * @param budget the budget the solution was made for; default the problem's own
  * @returns the choice's score
- * @throws HalpError HALP_VERIFY_CHOICE, HALP_VERIFY_VALUE, HALP_VERIFY_LATENCY, HALP_VERIFY_BUDGET, HALP_VERIFY_BOUND
+ * @throws HalpError as parseProblem; HALP_BUDGET, HALP_VERIFY_FORMAT, HALP_VERIFY_CHOICE, HALP_VERIFY_VALUE, HALP_VERIFY_LATENCY, HALP_VERIFY_BUDGET, HALP_VERIFY_BOUND
  */
-export function verify(problem: Problem, solution: Solution, budget = problem.budget): Verification {
+export function verify(problem: Problem, solution: Solution, budget?: number): Verification {
+  const checked = parseProblem(problem);
+  if (budget !== undefined) checkBudget(budget);
+  checkForm(solution);
+  return verifyChecked(checked, solution, budget ?? checked.budget);
+}
+
+const statuses: readonly unknown[] = ["optimal", "feasible", "infeasible", "unknown"];
+
+function checkForm(solution: unknown): void {
+  const { format, status, choice, quantum } = (solution ?? {}) as Partial<Record<keyof Solution, unknown>>;
+  const isObject = (x: unknown): boolean => typeof x === "object" && x !== null;
+  if (format === "halp.solution/1" && statuses.includes(status) && isObject(choice) && isObject(quantum)) return;
+  throw new HalpError(
+    "HALP_VERIFY_FORMAT",
+    `a solution must be an object of format "halp.solution/1" with status, choice and quantum; this has format ${show(format)}, status ${show(status)}, choice ${show(choice)}, quantum ${show(quantum)}`,
+    { exitCode: 1 },
+  );
+}
+
+function verifyChecked(problem: Problem, solution: Solution, budget: number | undefined): Verification {
   const none = Object.keys(solution.choice).length === 0 && problem.variables.length > 0;
   if (none && (solution.status === "unknown" || solution.status === "infeasible")) return { value: 0, latency: 0 };
-  const score = scoreChoice(problem, solution.choice);
+  const scored = score(problem, solution.choice);
   const terms = problem.factors.length + problem.variables.length;
   // Sums of integers are exact. On a decimal grid only the sums of doubles here round; on a binary grid each entry was
   // rounded by up to half a quantum as well.
@@ -75,29 +105,33 @@ export function verify(problem: Problem, solution: Solution, budget = problem.bu
   const fail = (code: string, message: string): never => {
     throw new HalpError(code, message, { exitCode: 1 });
   };
-  if (!(Math.abs(score.value - solution.value) <= slack("value")))
-    fail("HALP_VERIFY_VALUE", `the solution states value ${solution.value}, but its choice is worth ${score.value}`);
-  if (!(Math.abs(score.latency - solution.latency) <= slack("latency")))
+  if (!(Math.abs(scored.value - solution.value) <= slack("value")))
+    fail("HALP_VERIFY_VALUE", `the solution states value ${solution.value}, but its choice is worth ${scored.value}`);
+  if (!(Math.abs(scored.latency - solution.latency) <= slack("latency")))
     fail(
       "HALP_VERIFY_LATENCY",
-      `the solution states latency ${solution.latency}, but its choice takes ${score.latency}`,
+      `the solution states latency ${solution.latency}, but its choice takes ${scored.latency}`,
     );
   if (solution.status === "infeasible") {
-    if (budget !== undefined && score.latency <= budget - slack("latency"))
+    if (budget !== undefined && scored.latency <= budget - slack("latency"))
       fail(
         "HALP_VERIFY_BUDGET",
-        `the solution says infeasible, but its choice takes ${score.latency}, within ${budget}`,
+        `the solution says infeasible, but its choice takes ${scored.latency}, within ${budget}`,
       );
-    return score;
+    return scored;
   }
-  if (budget !== undefined && !(score.latency <= budget + slack("latency")))
-    fail("HALP_VERIFY_BUDGET", `the choice takes ${score.latency}, more than the budget of ${budget}`);
+  if (budget !== undefined && !(scored.latency <= budget + slack("latency")))
+    fail("HALP_VERIFY_BUDGET", `the choice takes ${scored.latency}, more than the budget of ${budget}`);
   if (!(solution.upperBound >= solution.value - slack("value")) || !(solution.gap >= 0))
     fail("HALP_VERIFY_BOUND", `the upper bound ${solution.upperBound} is below the value ${solution.value}`);
+  const size = Math.max(Math.abs(solution.upperBound), Math.abs(solution.value));
+  const gap = solution.upperBound > solution.value ? (solution.upperBound - solution.value) / size : 0;
+  if (!(Math.abs(solution.gap - gap) <= 1e-9))
+    fail("HALP_VERIFY_BOUND", `the solution states a gap of ${solution.gap}, but its bound and value are ${gap} apart`);
   if (solution.status === "optimal" && !(solution.upperBound - solution.value <= slack("value")))
     fail(
       "HALP_VERIFY_BOUND",
       `an optimal value must meet its upper bound, but ${solution.value} is below ${solution.upperBound}`,
     );
-  return score;
+  return scored;
 }

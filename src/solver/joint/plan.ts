@@ -53,11 +53,23 @@ const mostWidth = 24;
 interface Order {
   readonly order: readonly number[];
   readonly work: number;
+  /** What it took to find it. */
+  readonly steps: number;
 }
 
+/** With more variables than this in the frontier tables will be severed anyway: any neighbour may come next. */
+const mostWeighed = 2 * mostWidth;
+
 /** Walks greedily from one variable: next comes whatever leaves the frontier with the fewest combinations. */
-function walkFrom(start: number, sizes: readonly number[], neighbours: readonly ReadonlySet<number>[]): Order {
+function walkFrom(
+  start: number,
+  sizes: readonly number[],
+  neighbours: readonly ReadonlySet<number>[],
+  fresh: readonly number[],
+): Order {
   const count = sizes.length;
+  let steps = 0;
+  let freshAt = 0;
   const pending = neighbours.map((n) => n.size);
   const introduced = new Uint8Array(count);
   const frontier = new Set<number>();
@@ -74,12 +86,25 @@ function walkFrom(start: number, sizes: readonly number[], neighbours: readonly 
     for (const f of [next, ...neighbours[next]!]) if (introduced[f] && pending[f] === 0) frontier.delete(f);
     combinations = 1;
     for (const f of frontier) combinations *= sizes[f]!;
-    if (order.length === count) return { order, work };
+    if (order.length === count) return { order, work, steps };
     let best = Number.POSITIVE_INFINITY;
     const candidates = new Set<number>();
-    for (const f of frontier) for (const n of neighbours[f]!) if (!introduced[n]) candidates.add(n);
-    if (candidates.size === 0) for (let i = 0; i < count; i++) if (!introduced[i]) candidates.add(i);
+    for (const f of frontier) {
+      for (const n of neighbours[f]!) {
+        if (!introduced[n]) candidates.add(n);
+        if (frontier.size > mostWeighed && candidates.size > 0) break;
+      }
+      if (frontier.size > mostWeighed && candidates.size > 0) break;
+    }
+    steps += frontier.size + candidates.size;
+    if (candidates.size === 0) {
+      // nothing is pending: another part of the graph
+      while (introduced[fresh[freshAt]!]) freshAt++;
+      next = fresh[freshAt]!;
+      continue;
+    }
     for (const c of candidates) {
+      steps += neighbours[c]!.size;
       // the frontier after c, and a little for the step itself
       let after = pending[c] === 0 ? combinations : combinations * sizes[c]!;
       for (const f of neighbours[c]!) if (introduced[f] && pending[f] === 1) after /= sizes[f]!;
@@ -92,14 +117,20 @@ function walkFrom(start: number, sizes: readonly number[], neighbours: readonly 
   }
 }
 
-/** Up to so many starting points are tried. */
+/** Up to so many starting points are tried, and as many as take so many steps: counted, so that every machine finds the same. */
 const starts = 64;
+const mostSteps = 20_000_000;
 
 function bestOrder(sizes: readonly number[], neighbours: readonly ReadonlySet<number>[]): readonly number[] {
   let best: Order | undefined;
+  let steps = 0;
+  // where nothing is pending, the cheapest start of another part comes first
+  const cost = sizes.map((size, i) => (neighbours[i]!.size === 0 ? 1 : size) + size * 1e-3);
+  const fresh = Array.from(sizes.keys()).sort((a, b) => cost[a]! - cost[b]! || a - b);
   const stride = Math.max(1, Math.ceil(sizes.length / starts));
-  for (let s = 0; s < sizes.length; s += stride) {
-    const order = walkFrom(s, sizes, neighbours);
+  for (let s = 0; s < sizes.length && (best === undefined || steps < mostSteps); s += stride) {
+    const order = walkFrom(s, sizes, neighbours, fresh);
+    steps += order.steps + sizes.length;
     if (best === undefined || order.work < best.work) best = order;
   }
   return best!.order;
@@ -150,9 +181,12 @@ function planWithin(model: Model, most: number): Plan | null {
   const allowed = model.weights.map((w) => Int32Array.from(w.keys()).filter((i) => !Number.isNaN(w[i]!)));
   if (allowed.some((a) => a.length === 0)) return null;
   const neighbours = Array.from({ length: count }, () => new Set<number>());
-  for (const { a, b } of model.pairs) {
-    neighbours[a]!.add(b);
-    neighbours[b]!.add(a);
+  const pairsOf = Array.from({ length: count }, () => [] as PairTable[]);
+  for (const pair of model.pairs) {
+    neighbours[pair.a]!.add(pair.b);
+    neighbours[pair.b]!.add(pair.a);
+    pairsOf[pair.a]!.push(pair);
+    pairsOf[pair.b]!.push(pair);
   }
   const sizes = allowed.map((a) => a.length);
   const order = bestOrder(sizes, neighbours);
@@ -175,9 +209,9 @@ function planWithin(model: Model, most: number): Plan | null {
       const largest = frontier.reduce((a, b) => (sizes[b]! > sizes[a]! ? b : a));
       frontier = frontier.filter((f) => f !== largest);
     }
-    const edges = model.pairs.flatMap((pair): PlanEdge[] => {
-      const other = pair.a === variable ? pair.b : pair.b === variable ? pair.a : -1;
-      if (other < 0 || stepOf[other]! > k) return [];
+    const edges = pairsOf[variable]!.flatMap((pair): PlanEdge[] => {
+      const other = pair.a === variable ? pair.b : pair.a;
+      if (stepOf[other]! > k) return [];
       const edge = edgeTo(other, pair);
       if (edge.position >= 0) return [edge];
       severed++;
