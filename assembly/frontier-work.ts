@@ -27,6 +27,10 @@ export function mayUse(end: usize, pairs: f64): bool {
   return failed == FOUND;
 }
 
+export function outOfMemory(): void {
+  failed = NO_MEMORY;
+}
+
 // ---- gaps
 
 /**

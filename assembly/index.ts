@@ -2,6 +2,7 @@
 import { incrementCount, inputValue, inputWeight, offset, prefixValue, prefixWeight, preparedEnd } from "./classes";
 import { pointCount, points } from "./frontier";
 import { densePointCount, densePoints } from "./frontier-dense";
+import { jointCorners, jointPointCount, jointPoints } from "./joint-frontier";
 import { backward, decode, decodedValue, decodedWeight } from "./joint-potentials";
 import { structure, tables } from "./joint-program";
 import { jointBound, jointChoice, jointStates, jointValue, jointWeight } from "./joint-solve";
@@ -91,6 +92,17 @@ export function prefixWeightAt(): usize {
 }
 export function prefixValueAt(): usize {
   return prefixValue;
+}
+
+export { jointFrontier, jointFrontierLayout } from "./joint-frontier";
+export function jointCornersAt(): usize {
+  return jointCorners;
+}
+export function jointPointsAt(): usize {
+  return jointPoints;
+}
+export function getJointPointCount(): i32 {
+  return jointPointCount;
 }
 
 // ---- dynamic programs over budget cells

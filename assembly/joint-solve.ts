@@ -38,7 +38,7 @@ let heavyBound: f64 = 0;
 let smallLambda: f64 = 0;
 let possible: bool = false;
 /** Where one solve's memory begins. */
-let solveStart: usize = 0;
+export let solveStart: usize = 0;
 
 // ---- results
 /** i32 by step: the option taken, a number of the full program. */
@@ -80,8 +80,8 @@ let labelLinks: usize = 0;
 let current: usize = 0;
 let currentCount: i32 = 0;
 /** i32 by step: counts and lists of the options left, and room for the lists. */
-let domainCounts: usize = 0;
-let domainLists: usize = 0;
+export let domainCounts: usize = 0;
+export let domainLists: usize = 0;
 /** f64[guideCount] */
 const guideLambdas = memory.data(8 * guideCount);
 
@@ -101,8 +101,8 @@ function setGuideLambdas(): void {
 }
 
 /** More than the rounding error of any bound with multipliers up to 1.4 l, in grid numbers of value. */
-function setMargin(l: f64): void {
-  margin = 0.25 + terms * 4.440892098500626e-16 * (valueTotal + 1.4 * l * weightTotal); // 2^-51
+export function roundingAt(l: f64): f64 {
+  return 0.25 + terms * 4.440892098500626e-16 * (valueTotal + 1.4 * l * weightTotal); // 2^-51
 }
 
 function copyChoice(to: usize, from: usize): void {
@@ -194,7 +194,7 @@ export function jointBegin(givenBudget: f64): i32 {
   outsideWeight = heavyWeight;
   bound = heavyBound + smallLambda * budget;
   dualLambda = smallLambda;
-  setMargin(smallLambda);
+  margin = roundingAt(smallLambda);
   currentLambda = -1;
   evaluations = 0;
   phase = DUAL;
@@ -215,7 +215,7 @@ function improveDual(): bool {
   if (upper < bound) {
     bound = upper;
     dualLambda = l;
-    setMargin(l);
+    margin = roundingAt(l);
   }
   const line = insideValue - l * insideWeight;
   // no choice above the line through both: the minimum is here
@@ -247,7 +247,7 @@ function startLabels(): bool {
   bestValue = improvedValue;
   bestWeight = improvedWeight;
   lambda = dualLambda;
-  setMargin(lambda);
+  margin = roundingAt(lambda);
   if (currentLambda != lambda) backward(false, lambda);
   marginals();
   const least = threshold(lambda);

@@ -43,20 +43,22 @@ export function sweepFrontier(
 
 /** Finds all points of a part of the frontier at once. */
 export interface PartFinder {
-  /** Weights of the first hull point (the lightest choice), of some others, and of the last (the most valuable choice). */
+  /**
+   * Weights of some points by rising weight, hull points but perhaps for the first and the last. No point wanted is lighter
+   * than the first or heavier than the last.
+   */
   readonly corners: ArrayLike<number>;
+  /** From how many corners to the next one is a part to begin with. */
+  readonly span: number;
   /** Every point from corner `a` to corner `b`, both among them: weight, value, weight, value ...; null: too much at once. */
   between(a: number, b: number): Float64Array | null;
   /** All points of problems of small whole numbers, likewise; null for others. */
   all(): Float64Array | null;
 }
 
-/** Corners to a part at first: all of most problems, since what parts have in common is found for each. */
-const firstPart = 512;
-
 /**
- * Every non-dominated point with weight from `from` to `to`, a part at a time from the heaviest down. Parts grow while they
- * can be done at once; what is too much even between neighbouring corners is swept.
+ * Every non-dominated point with weight from `from` to `to`, a part at a time from the heaviest down. Parts get
+ * smaller where they are too much at once; what is too much even between neighbouring corners is swept.
  */
 export function joinParts(
   finder: PartFinder,
@@ -71,8 +73,7 @@ export function joinParts(
   let count = 0;
   let b = corners.length - 1;
   while (b > 0 && corners[b - 1]! >= to) b--;
-  let size = firstPart;
-  let growing = true;
+  let { span } = finder;
   let complete = false;
   while (true) {
     if (b < 0 || corners[b]! < from) {
@@ -80,9 +81,9 @@ export function joinParts(
       break;
     }
     if (count >= maxPoints || watch.expired()) break;
-    let a = Math.max(0, b - size);
+    let a = Math.max(0, b - span);
     let found = finder.between(a, b);
-    if (found === null && growing) {
+    if (found === null && span === finder.span) {
       found = finder.all();
       if (found !== null) a = 0;
     }
@@ -94,10 +95,8 @@ export function joinParts(
       parts.push(part);
       count += part.weight.length;
       if (part.cutOff) break;
-      if (growing) size *= 2;
     } else if (b - a > 1) {
-      growing = false;
-      size = (b - a) >> 1;
+      span = (b - a) >> 1;
       continue;
     } else {
       const swept = sweepFrontier(problem, least, most, maxPoints - count, watch);

@@ -94,7 +94,7 @@ export class Prepared implements PreparedProblem {
     if (options.hull === true) points = within(this.#problem.hull?.() ?? none, from, to);
     else {
       const most = options.maxPoints ?? 100_000;
-      const parts = this.#problem.parts?.();
+      const parts = this.#problem.parts?.(from, to);
       points =
         parts === undefined
           ? sweepFrontier(this.#problem, from, to, most, limit)

@@ -8,6 +8,8 @@ import type { Residence, Tenant } from "./resident.js";
 
 /** Candidates looked at between two looks at the clock: some milliseconds. */
 const workPerSlice = 1_000_000;
+/** All corners of most problems: what parts have in common is found for each. */
+const cornersPerPart = 512;
 /** Pairs of partial choices looked at for one part of the frontier: some hundredths of a second. */
 const workPerPart = 20_000_000;
 /** Cells times items of the dense program for a frontier: about a second. */
@@ -81,6 +83,7 @@ export class ClassProblem implements BackendProblem, Tenant {
     ).slice();
     return {
       corners,
+      span: cornersPerPart,
       between: (a, b) => {
         this.#residence.visit(this);
         if (core.frontierLayout() === 0 || core.frontierPoints(a, b, workPerPart) !== frontierStatus.found) return null;

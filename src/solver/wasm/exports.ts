@@ -65,6 +65,13 @@ export interface CoreExports {
   getJointWeight(): number;
   getJointBound(): number;
   getJointStates(): number;
+  /** Gets ready for jointFrontier between so many corners less one, which the host then writes: pairs of weight and value. */
+  jointFrontierLayout(segments: number): number;
+  jointCornersAt(): number;
+  /** Undominated points from the first corner to the last. A frontier status, see below. */
+  jointFrontier(segments: number, work: number): number;
+  jointPointsAt(): number;
+  getJointPointCount(): number;
   /** Memory for the dense program; 0 if there is not enough. */
   denseLayout(classes: number, items: number, cells: number, largest: number): number;
   /** Cells used; -1 if nothing fits. */
@@ -80,5 +87,5 @@ export interface CoreExports {
 /** Status codes of begin, run and finish, and of their joint twins. */
 export const coreStatus = { running: 0, optimal: 1, feasible: 2, infeasible: 3, noMemory: 4, impossible: 5 } as const;
 
-/** Status codes of frontierPoints. */
+/** Status codes of frontierPoints and jointFrontier. */
 export const frontierStatus = { found: 0, noMemory: 1, tooMuch: 2 } as const;

@@ -1,9 +1,9 @@
 import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
-import { type GridPoints, hullBetween } from "../frontier.js";
+import { type GridPoints, hullBetween, type PartFinder } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
 import { impossible, type Outcome, unlimited, type Watch } from "../limits.js";
-import { coreStatus } from "./exports.js";
+import { coreStatus, frontierStatus } from "./exports.js";
 import type { Residence, Tenant } from "./resident.js";
 
 /** Candidates looked at between two looks at the clock: some milliseconds. */
@@ -11,6 +11,17 @@ const workPerSlice = 1_000_000;
 
 /** Above so much work in one evaluation of the dual, which the core counts as 100,000 candidates, a slice has only one. */
 const largeEvaluation = 500_000;
+
+/** Hull corners of a part of the frontier, and pairs of partial choices and options looked at for it. */
+const cornersPerPart = 4;
+const workPerPart = 4_000_000;
+
+/** A point, and the multiplier of the segment from it to the next. */
+interface Corner {
+  readonly weight: number;
+  readonly value: number;
+  readonly slope: number;
+}
 
 /** A plan as the core reads it: see assembly/joint-program.ts. */
 interface Encoded {
@@ -99,11 +110,69 @@ export class JointProblem implements BackendProblem, Tenant {
   }
 
   hull(): GridPoints {
-    const last = this.solve(this.#totals.weightTotal, unlimited);
-    if (last.choice === null) return { weight: [], value: [], complete: true };
-    const light = this.solve(-this.#totals.weightTotal - 1, unlimited);
+    return this.#cornersBetween(-this.#totals.weightTotal - 1, this.#totals.weightTotal);
+  }
+
+  parts(from: number, to: number): PartFinder {
+    const { weight, value } = this.#cornersBetween(from, to);
+    const corners: Corner[] = Array.from(weight, (w, i) => {
+      const next = Math.min(i + 1, weight.length - 1);
+      const slope = next > i ? (value[next]! - value[i]!) / (weight[next]! - w) : 0;
+      return { weight: w, value: value[i]!, slope };
+    });
+    return {
+      corners: weight,
+      span: cornersPerPart,
+      all: () => null,
+      between: (a, b) =>
+        a === b
+          ? Float64Array.of(weight[a]!, value[a]!)
+          : b - a > 1
+            ? this.#points(corners.slice(a, b + 1))
+            : this.#pointsInSegment(corners[a]!, corners[b]!),
+    };
+  }
+
+  /** All points between corners; null if that is too much at once. */
+  #points(corners: readonly Corner[]): Float64Array | null {
+    this.#residence.visit(this);
     const { core } = this.#residence;
-    return hullBetween(this.solve(light.weight, unlimited), last, (lambda) => {
+    const segments = corners.length - 1;
+    if (core.jointFrontierLayout(segments) === 0) return null;
+    new Float64Array(core.memory.buffer, core.jointCornersAt() >>> 0, 3 * corners.length).set(
+      corners.flatMap((c) => [c.weight, c.value, c.slope]),
+    );
+    if (core.jointFrontier(segments, workPerPart) !== frontierStatus.found) return null;
+    return new Float64Array(core.memory.buffer, core.jointPointsAt() >>> 0, 2 * core.getJointPointCount()).slice();
+  }
+
+  /** All points between two corners; where they are too many, the segment is cut in two by solving for a budget between. */
+  #pointsInSegment(first: Corner, last: Corner): Float64Array {
+    const found = this.#points([first, last]);
+    if (found !== null) return found;
+    const budget = Math.floor((first.weight + last.weight) / 2);
+    if (budget === first.weight) return Float64Array.of(first.weight, first.value, last.weight, last.value);
+    const { weight, value } = this.solve(budget, unlimited);
+    // what is best within the budget may be much lighter: no point lies between
+    const low =
+      weight > first.weight
+        ? this.#pointsInSegment(first, { weight, value, slope: first.slope })
+        : Float64Array.of(first.weight, first.value);
+    const high = this.#pointsInSegment({ weight: budget, value, slope: first.slope }, last);
+    const both = new Float64Array(low.length + high.length - 2);
+    both.set(low);
+    both.set(high.subarray(2), low.length);
+    return both;
+  }
+
+  /** The best points within two weights (the lightest if nothing is within the first), and the corners of the hull between. */
+  #cornersBetween(from: number, to: number): GridPoints {
+    const last = this.solve(to, unlimited);
+    if (last.status !== "optimal") return { weight: [], value: [], complete: true };
+    let first = this.solve(from, unlimited);
+    if (first.status !== "optimal") first = this.solve(first.weight, unlimited);
+    const { core } = this.#residence;
+    return hullBetween(first, last, (lambda) => {
       core.jointEvaluate(lambda);
       return { value: core.getDecodedValue(), weight: core.getDecodedWeight() };
     });
