@@ -142,6 +142,22 @@ export function keyedShape(shape: ConvShape): ConvShape {
   return { ...shape, padding, bias: false, residual: false, relu: false };
 }
 
+/**
+ * A key of an imported table in the form of the HALP paper, batch_cin_cout_fmap_k_stride_groups; the key itself where it
+ * has no such form (an extent or kernel that is not square).
+ */
+export function paperKey(key: string): string {
+  const layer = /^13\|f32\[(\d+),(\d+),(\d+),(\d+)\]\|f32\[(\d+),\d+,(\d+),(\d+)\]\|Conv\(i0,c0\)(\{\S*\})?\|n0$/.exec(
+    key,
+  );
+  const [, batch, inChannels, height, width, outChannels, kernelHeight, kernelWidth, attributes = ""] = layer ?? [];
+  const [, strideHeight = "1", strideWidth = "1"] = /strides=\[(\d+),(\d+)\]/.exec(attributes) ?? [];
+  const square = height === width && kernelHeight === kernelWidth && strideHeight === strideWidth;
+  if (!layer || !square || attributes.includes("dilations")) return key;
+  const groups = /group=(\d+)/.exec(attributes)?.[1] ?? "1";
+  return [batch, inChannels, outChannels, height, kernelHeight, strideHeight, groups].join("_");
+}
+
 export function countsConvolutionsOnly(device: TableDevice): boolean {
   return device.clock === "cuda-events" || device.clock === "imported";
 }

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { HalpError } from "../errors.js";
 import { lowerMean, summarize } from "../runtime/index.js";
 import { layerKey } from "./config.js";
-import { type ConvShape, convConfig, convolutionOf, keyedShape } from "./convolution.js";
+import { type ConvShape, convConfig, keyedShape } from "./convolution.js";
 import { fingerprintOf, type TableDevice } from "./device.js";
 import type { LatencyTable, TableEntry } from "./table.js";
 import { plainTraits } from "./traits.js";
@@ -62,14 +62,6 @@ export function importTable(path: string, deviceName: string): LatencyTable {
   }
   if (entries.size === 0) throw refuse("There is no entry.");
   return { device: importedDevice(deviceName), entries };
-}
-
-/** The key that another tool's table has for a layer of an imported table. */
-export function importedKeyOf(entry: Pick<TableEntry, "config">): string {
-  const { shape } = convolutionOf(entry.config) ?? {};
-  if (!shape) return layerKey(entry.config);
-  const { batch, inChannels, outChannels, inHeight, kernel, stride, groups } = shape;
-  return [batch, inChannels, outChannels, inHeight, kernel[0], stride[0], groups].join("_");
 }
 
 function importedDevice(name: string): TableDevice {

@@ -18,7 +18,7 @@ export {
   layerKey,
   layoutDomain,
 } from "./config.js";
-export { countsConvolutionsOnly, notCounted } from "./convolution.js";
+export { countsConvolutionsOnly, notCounted, paperKey } from "./convolution.js";
 export { type Coverage, coverageOf, type KindCoverage } from "./coverage.js";
 export { type CheckedConvolution, type CudaCheck, checkCuda } from "./cuda-check.js";
 export {
@@ -31,7 +31,7 @@ export {
   type TableDevice,
 } from "./device.js";
 export { Estimator } from "./estimate.js";
-export { importedKeyForm, importedKeyOf, importTable } from "./import-table.js";
+export { importedKeyForm, importTable } from "./import-table.js";
 export type { Widths } from "./layout.js";
 export {
   type CreateOptions,

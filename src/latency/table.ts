@@ -2,7 +2,7 @@
 import { HalpError } from "../errors.js";
 import type { Samples } from "../runtime/index.js";
 import { type LayerConfig, layerKey } from "./config.js";
-import { countedAs } from "./convolution.js";
+import { countedAs, paperKey } from "./convolution.js";
 import type { TableDevice } from "./device.js";
 
 export interface TableEntry {
@@ -79,6 +79,7 @@ const shown = 20;
 
 /** The refusal of a table that lacks these keys. */
 export function missing(table: Pick<LatencyTable, "device">, keys: readonly string[]): HalpError {
+  const show = (key: string): string => (clock === "imported" ? paperKey(key) : key);
   const rest = keys.length > shown ? `\n  and ${keys.length - shown} more` : "";
   const { clock, cpu, threads } = table.device;
   const advice =
@@ -88,7 +89,7 @@ export function missing(table: Pick<LatencyTable, "device">, keys: readonly stri
   return new HalpError(
     "HALP_TABLE_MISSING_KEY",
     `The latency table (${cpu}, ${threads} thread(s)) has no entry for ${keys.length} layer(s):\n  ` +
-      `${keys.slice(0, shown).join("\n  ")}${rest}\n${advice}`,
+      `${keys.slice(0, shown).map(show).join("\n  ")}${rest}\n${advice}`,
     { name: keys[0] ?? "" },
   );
 }

@@ -1,5 +1,6 @@
 /** Measuring for real, on layers so small that it takes no time. */
 import t from "tap";
+import { banksOf } from "../../src/latency/cpu-meter.js";
 import {
   createLatencyTable,
   describeDevice,
@@ -10,7 +11,6 @@ import {
   networkOf,
   predictNs,
 } from "../../src/latency/index.js";
-import { banksOf } from "../../src/latency/cpu-meter.js";
 import { analyzed, NetBuilder } from "./networks.js";
 
 function configsOf(widths: readonly number[], blockSize: number) {

@@ -10,27 +10,11 @@ import {
   openTable,
   predictNs,
   saveTable,
-  type TableDevice,
   type TableEntry,
 } from "../../src/latency/index.js";
 import { appendJournal, beginJournal, readJournal } from "../../src/latency/table-file.js";
+import { device } from "./table-device.js";
 
-const device: TableDevice = {
-  fingerprint: "f00d",
-  cpu: "abacus",
-  flags: [],
-  cores: 1,
-  arch: "x64",
-  platform: "linux",
-  node: "v20.0.0",
-  runtime: { name: "onnxruntime-node", version: "1.30.0", provider: "cpu" },
-  threads: 1,
-  precision: "float32",
-  clock: "kernel-profile",
-  traits: { blockSize: 16 },
-  calibration: { nodeNs: 1500, runNs: 5000, idleNs: 250 },
-  referenceNs: 300_000,
-};
 const relu = (channels: number): LayerConfig => ({
   opset: 13,
   inputs: [{ dtype: "float32", dims: [1, channels, 8, 8], layout: "plain" }],
