@@ -195,6 +195,13 @@ t.test("the scalar build gives the same answers as the SIMD build", async (t) =>
     const { problem, budget } = randomProblem(seed, { pairs: seed % 2 === 0 });
     const model = buildModel(problem);
     t.same(scalar.prepare(model).solve(budget, watch), simd.prepare(model).solve(budget, watch));
+    const points = [scalar, simd].map((backend) => {
+      const parts = backend.prepare(model).parts?.(-(2 ** 53), 2 ** 53);
+      return parts === undefined || parts.corners.length === 0
+        ? null
+        : [parts.between(0, parts.corners.length - 1), parts.all()];
+    });
+    t.same(points[0], points[1]);
   }
 });
 
@@ -209,7 +216,9 @@ t.test("the core exports what exports.ts says, in both builds", async (t) => {
     ),
     ..."quantise forbiddenClass getValueScale getWeightScale getValueTotal getIncrementCount prefixWeightAt".split(" "),
     ..."denseLayout denseSolve paperLayout paperSolve cellOffsetsAt cellCostsAt cellValuesAt pickedAt".split(" "),
-    ..."prefixValueAt jointEvaluate getDecodedValue getDecodedWeight".split(" "),
+    ..."prefixValueAt jointEvaluate getDecodedValue getDecodedWeight frontierLayout frontierPoints pointsAt".split(" "),
+    ..."getPointCount frontierDense densePointsAt getDensePointCount jointFrontierLayout jointCornersAt".split(" "),
+    ..."jointFrontier jointPointsAt getJointPointCount".split(" "),
   ].sort();
   for (const build of ["simd", "scalar"] as const)
     t.same(Object.keys(instantiateCore(compileCore(build))).sort(), expected);
