@@ -57,8 +57,11 @@ function addInto(sum: Float64Array, table: Float64Array, scale: number): void {
   for (let i = 0; i < sum.length; i++) sum[i]! += toGrid(table[i]!, scale);
 }
 
+/** Half of the largest double: rounding to the grid may carry a sum up. */
+const largestSum = 2 ** 1023;
+
 function checkSum(sum: number, what: string): void {
-  if (Number.isFinite(sum)) return;
+  if (sum < largestSum) return;
   throw new HalpError(
     "HALP_PROBLEM_NUMBER",
     `the ${what} are so large that their sum may overflow a double; give them in a larger unit`,

@@ -1,5 +1,5 @@
 import { HalpError } from "../errors.js";
-import { show } from "./show.js";
+import { quote, show } from "./show.js";
 import type { Factor, Problem, Variable } from "./types.js";
 
 /** More options or table entries than this in one problem are refused: they would not fit the solver's memory. */
@@ -28,18 +28,22 @@ function parseVariable(x: unknown, i: number, seen: ReadonlyMap<string, number>)
   if (seen.has(name))
     fail(
       "HALP_PROBLEM_DUPLICATE",
-      `variables[${i}] has the name "${name}" of variables[${seen.get(name)}]; names must differ`,
+      `variables[${i}] has the name ${quote(name)} of variables[${seen.get(name)}]; names must differ`,
       name,
     );
   if (!Array.isArray(values))
-    fail("HALP_PROBLEM_VARIABLE", `variable "${name}": values must be an array of numbers, not ${show(values)}`, name);
+    fail(
+      "HALP_PROBLEM_VARIABLE",
+      `variable ${quote(name)}: values must be an array of numbers, not ${show(values)}`,
+      name,
+    );
   if (values.length === 0)
-    fail("HALP_PROBLEM_EMPTY", `variable "${name}" has no options; values needs at least one number`, name);
+    fail("HALP_PROBLEM_EMPTY", `variable ${quote(name)} has no options; values needs at least one number`, name);
   for (let k = 0; k < values.length; k++)
     if (!finite(values[k]))
       fail(
         "HALP_PROBLEM_NUMBER",
-        `variable "${name}": values[${k}] must be a finite number, not ${show(values[k])}`,
+        `variable ${quote(name)}: values[${k}] must be a finite number, not ${show(values[k])}`,
         name,
       );
   return { name, values: values as number[] };
@@ -52,7 +56,7 @@ function checkRow(row: unknown, length: number, where: string, variable: string,
   if (row.length !== length)
     fail(
       "HALP_PROBLEM_RAGGED",
-      `${where} has ${row.length} entries, but variable "${variable}" has ${length} options`,
+      `${where} has ${row.length} entries, but variable ${quote(variable)} has ${length} options`,
       variable,
     );
   for (let k = 0; k < length; k++)
@@ -80,7 +84,7 @@ function checkTable(table: unknown, over: readonly Variable[], where: string, nu
   if (table.length !== first.values.length)
     fail(
       "HALP_PROBLEM_RAGGED",
-      `${where} has ${table.length} rows, but variable "${first.name}" has ${first.values.length} options`,
+      `${where} has ${table.length} rows, but variable ${quote(first.name)} has ${first.values.length} options`,
       first.name,
     );
   for (let i = 0; i < table.length; i++)
@@ -104,13 +108,13 @@ function parseFactor(
       fail("HALP_PROBLEM_FACTOR", `${where}.variables[${k}] must be a name, not ${show(name)}`);
     const at = index.get(name);
     if (at === undefined)
-      fail("HALP_PROBLEM_UNKNOWN", `${where}.variables[${k}]: there is no variable "${name}"`, name);
+      fail("HALP_PROBLEM_UNKNOWN", `${where}.variables[${k}]: there is no variable ${quote(name)}`, name);
     return variables[at]!;
   });
   if (over.length === 2 && over[0] === over[1])
     fail(
       "HALP_PROBLEM_FACTOR",
-      `${where} names "${over[0]!.name}" twice; two-variable factors need two variables`,
+      `${where} names ${quote(over[0]!.name)} twice; two-variable factors need two variables`,
       over[0]!.name,
     );
   const { latency, value } = x;

@@ -1,6 +1,6 @@
 import { HalpError } from "../errors.js";
 import { checkBudget, parseProblem } from "./parse-problem.js";
-import { show } from "./show.js";
+import { quote, show } from "./show.js";
 import type { Problem, Solution } from "./types.js";
 
 /** A choice scored again from the problem's own tables. */
@@ -38,7 +38,7 @@ function score(problem: Problem, choice: Readonly<Record<string, number>>): Veri
     if (option === undefined || !Number.isInteger(option) || option < 0 || option >= values.length)
       throw new HalpError(
         "HALP_VERIFY_CHOICE",
-        `the choice for variable "${name}" must be an option from 0 to ${values.length - 1}, not ${show(option)}`,
+        `the choice for variable ${quote(name)} must be an option from 0 to ${values.length - 1}, not ${show(option)}`,
         { name, exitCode: 1 },
       );
     options.set(name, option);
@@ -53,7 +53,7 @@ function score(problem: Problem, choice: Readonly<Record<string, number>>): Veri
     if (typeof entry !== "number")
       throw new HalpError(
         "HALP_VERIFY_CHOICE",
-        `the choice takes a forbidden entry: factors[${at}] over ${factor.variables.join(" and ")} at ${first}${second === undefined ? "" : `, ${second}`}`,
+        `the choice takes a forbidden entry: factors[${at}] over ${factor.variables.map(quote).join(" and ")} at ${first}${second === undefined ? "" : `, ${second}`}`,
         { name: factor.variables[0], exitCode: 1 },
       );
     latency += entry;

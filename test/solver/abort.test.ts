@@ -18,16 +18,16 @@ const chain = jointChain(24, 40, 3);
 const problems: readonly (readonly [string, Problem, number])[] = [
   ["one-variable factors", strong, strong.budget!],
   ["two-variable factors", chain, chain.budget!],
-  ["too wide for a proof", completeProblem(12, 4, 3), 66 * 44],
+  ["too wide for a proof", completeProblem(11, 4, 3), 55 * 44],
 ];
 
 for (const backend of ["wasm", "js"] as const)
   for (const [what, problem, budget] of problems)
     t.test(`${backend}, ${what}: an abort at any moment gives the best so far, with a bound that holds`, async (t) => {
-      const reference = solve(problem, budget, { backend, timeLimitMs: 500 });
+      const reference = solve(problem, budget, { backend, timeLimitMs: 300 });
       const statuses = new Set<string>();
       let wrong = "";
-      for (const look of [1, 2, 3, 4, 6, 9, 14, 22, 60, 1e9]) {
+      for (const look of [1, 2, 3, 5, 9, 22, 60, 1e9]) {
         const signal = abortedAtLook(look);
         const limits = look === 1e9 ? { signal, timeLimitMs: 100 } : { signal };
         const solution = await solveAsync(problem, budget, { backend, ...limits });

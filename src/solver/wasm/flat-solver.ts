@@ -77,8 +77,8 @@ export function checkArrays(problem: FlatProblem, where = ""): void {
   if (!isNumbers(problem.latency)) refuse(`${where}latency must be a Float64Array, not ${show(problem.latency)}`);
 }
 
-/** The scale of latencies whose total overflows: see chooseScale of assembly/quantise.ts. */
-const overflowScale = 2 ** -981;
+/** The scale of numbers whose total is 2^1023 or more: see chooseScale of assembly/quantise.ts. */
+const overflowScale = 2 ** -980;
 
 class WasmFlatSolver implements FlatSolver {
   readonly #core: CoreExports;
@@ -177,7 +177,7 @@ class WasmFlatSolver implements FlatSolver {
     this.#possible = core.forbiddenClass() < 0;
     this.#valueScale = core.getValueScale();
     this.#weightScale = core.getWeightScale();
-    if (!Number.isFinite(core.getValueTotal()) || this.#weightScale <= overflowScale)
+    if (this.#valueScale <= overflowScale || this.#weightScale <= overflowScale)
       refuse("the numbers are so large that their sum overflows; give them in a larger unit");
     if (this.#possible) core.prepare(core.getValueTotal());
     this.#count = count;
