@@ -5,7 +5,7 @@
  * latency(a, b) = latency(a, B) * latency(A, b) / latency(A, B), which holds for work that is proportional to both, or the
  * sum of the differences where the layer only moves data. Beyond what was measured nothing is estimated.
  */
-import { type ConfigAttribute, type LayerConfig, layerKey } from "./config.js";
+import { type ConfigAttribute, type LayerConfig, layerKey, layoutDomain } from "./config.js";
 import { countedAs } from "./convolution.js";
 import type { OwnTable } from "./measure.js";
 import type { TableEntry } from "./table.js";
@@ -29,15 +29,15 @@ const multiplying = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 export class Estimator {
   readonly #table: OwnTable;
   readonly #families = new Map<string, Family>();
+  /** The same, whatever the layouts: what is known of a layer in one helps where it meets another. */
+  readonly #anyLayout = new Map<string, Family>();
 
   constructor(table: OwnTable) {
     this.#table = table;
     for (const entry of table.entries.values()) {
       if (entry.estimated) continue;
-      const { name, widths } = familyOf(entry.config);
-      const family = this.#families.get(name) ?? { points: [], multiplies: multiplies(entry.config) };
-      family.points.push({ widths, entry });
-      this.#families.set(name, family);
+      add(this.#families, familyOf(entry.config), entry);
+      if (changesNoLayout(entry.config)) add(this.#anyLayout, familyOf(inPlain(entry.config)), entry);
     }
   }
 
@@ -60,8 +60,8 @@ export class Estimator {
   }
 
   /**
-   * The step between the numbers of channels that the table holds: the one that most kinds of layers have. 1 where it holds
-   * none at several numbers.
+   * The step between the numbers of channels that the table holds: the commonest from one to the next. 1 where it holds no
+   * kind of layer at three numbers or more.
    */
   grid(): number {
     const votes = new Map<number, number>();
@@ -69,38 +69,76 @@ export class Estimator {
       for (const axis of coordinatesOf(points, points[0]?.widths ?? [])) {
         const values = [...new Set(points.map((p) => p.widths[axis] ?? 0))].sort((a, b) => a - b);
         if (values.length < 3) continue;
-        const step = values.slice(1).reduce((g, v, i) => greatestDivisor(g, v - (values[i] ?? 0)), 0);
-        votes.set(step, (votes.get(step) ?? 0) + values.length);
+        for (const [i, v] of values.slice(1).entries()) {
+          const step = v - (values[i] ?? 0);
+          votes.set(step, (votes.get(step) ?? 0) + 1);
+        }
       }
-    return [...votes].sort((a, b) => b[1] - a[1] || b[0] - a[0])[0]?.[0] ?? 1;
+    return [...votes].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0] ?? 1;
   }
 
   #estimate(config: LayerConfig): TableEntry | undefined {
     const { name, widths } = familyOf(config);
-    const family = this.#families.get(name);
-    if (!family) return undefined;
-    const axes = coordinatesOf(family.points, widths);
-    const target = axes.map((a) => widths[a] ?? 0);
-    const measured = new Map<string, { at: number[]; ns: number }>();
-    for (const p of family.points) {
-      const at = axes.map((a) => p.widths[a] ?? 0);
-      measured.set(at.join(), { at, ns: p.entry.ns });
-    }
-    const ns = estimateAt(target, measured, family.multiplies);
-    const [{ entry } = { entry: undefined }] = family.points;
-    if (ns === undefined || !entry) return undefined;
-    const { kernels, layoutAsExpected, leftOut } = entry;
-    const rounded = Math.round(ns);
-    return {
-      config,
-      ns: rounded,
-      samples: { min: rounded, q1: rounded, median: rounded, q3: rounded, count: 0 },
-      kernels,
-      layoutAsExpected,
-      estimated: true,
-      ...(leftOut ? { leftOut } : {}),
-    };
+    const own = this.#families.get(name);
+    const known = own && estimateIn(own, widths);
+    if (known !== undefined || !changesNoLayout(config)) return known && entryOf(config, known);
+    const any = this.#anyLayout.get(familyOf(inPlain(config)).name);
+    const guess = any && estimateIn(any, widths, name);
+    return guess && entryOf(config, guess);
   }
+}
+
+interface Estimate {
+  readonly ns: number;
+  /** A layer of the same kind. */
+  readonly like: TableEntry;
+}
+
+/** @param preferred family whose entries count where others have the same widths */
+function estimateIn(family: Family, widths: readonly number[], preferred?: string): Estimate | undefined {
+  const axes = coordinatesOf(family.points, widths);
+  const measured = new Map<string, { at: number[]; ns: number }>();
+  for (const p of family.points) {
+    const at = axes.map((a) => p.widths[a] ?? 0);
+    const key = at.join();
+    if (!measured.has(key) || familyOf(p.entry.config).name === preferred) measured.set(key, { at, ns: p.entry.ns });
+  }
+  const target = axes.map((a) => widths[a] ?? 0);
+  const ns = estimateAt(target, measured, family.multiplies);
+  const [first] = family.points;
+  return ns === undefined || !first ? undefined : { ns, like: first.entry };
+}
+
+function entryOf(config: LayerConfig, { ns, like }: Estimate): TableEntry {
+  const { kernels, layoutAsExpected, leftOut } = like;
+  const rounded = Math.round(ns);
+  return {
+    config,
+    ns: rounded,
+    samples: { min: rounded, q1: rounded, median: rounded, q3: rounded, count: 0 },
+    kernels,
+    layoutAsExpected,
+    estimated: true,
+    ...(leftOut ? { leftOut } : {}),
+  };
+}
+
+function add(families: Map<string, Family>, { name, widths }: ReturnType<typeof familyOf>, entry: TableEntry): void {
+  const family = families.get(name) ?? { points: [], multiplies: multiplies(entry.config) };
+  family.points.push({ widths, entry });
+  families.set(name, family);
+}
+
+function changesNoLayout(config: LayerConfig): boolean {
+  return config.nodes.every((n) => n.domain !== layoutDomain);
+}
+
+function inPlain(config: LayerConfig): LayerConfig {
+  return {
+    ...config,
+    inputs: config.inputs.map((i) => ({ ...i, layout: "plain" })),
+    results: config.results.map((r) => ({ ...r, layout: "plain" })),
+  };
 }
 
 type Measured = ReadonlyMap<string, { readonly at: readonly number[]; readonly ns: number }>;
@@ -216,10 +254,4 @@ function connectionOf(config: LayerConfig): string {
   const conv = config.nodes.find((n) => n.opType === "Conv" || n.opType === "ConvTranspose");
   if (!conv || Number(conv.attributes.group?.[1] ?? 1) === 1) return "dense";
   return `per ${config.constants[Number(conv.inputs[1]?.slice(1))]?.dims[1]}`;
-}
-
-function greatestDivisor(a: number, b: number): number {
-  let [x, y] = [a, b];
-  while (y > 0) [x, y] = [y, x % y];
-  return x;
 }

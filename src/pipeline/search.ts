@@ -4,8 +4,10 @@
  * problem, and it is solved again, until the prediction meets the target.
  */
 import type { Coupling, Plan } from "../coupling/index.js";
+import { axisWidths, dimsAt } from "../coupling/widths.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
+import { networkConfigs } from "../latency/index.js";
 import { buildProblem, countsOf, type PruneVariable, planOf } from "../problem/index.js";
 import { type Problem, solve } from "../solver/index.js";
 import { type LatencyMode, LatencyModel } from "./latency-model.js";
@@ -56,7 +58,7 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
   let { variables } = input;
   const whole = Int32Array.from(variables, (v) => v.group.size);
   const predictCounts = (counts: Int32Array) => input.predict(planOf(variables, counts));
-  if (!input.oracle.isOwn) variables = await thoseThatAreKnown(variables, whole, predictCounts);
+  if (!input.oracle.isOwn) variables = await thoseThatAreKnown(input, variables, whole, predictCounts);
   const model = await LatencyModel.open(
     { ...input, variables },
     presentNs,
@@ -127,28 +129,38 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
   };
 }
 
-/** Where the table of another device does not tell what the network takes without a group, the group keeps something. */
+/**
+ * Options that a table of another device can answer for: it holds the layers that they lead to, or enough around them.
+ * @throws HalpError HALP_TABLE_MISSING_KEY where no group has any but the one it has now
+ */
 async function thoseThatAreKnown(
+  { analyzed, coupling, oracle }: Pick<SearchInput<unknown>, "analyzed" | "coupling" | "oracle">,
   variables: readonly PruneVariable[],
   whole: Int32Array,
   predict: (counts: Int32Array) => Promise<unknown>,
 ): Promise<PruneVariable[]> {
+  const network = oracle.networkOf(analyzed);
+  const widths = axisWidths(coupling);
+  let refused: HalpError | undefined;
   const known: PruneVariable[] = [];
   for (const v of variables) {
-    if (v.options[0] !== 0 || v.options.length === 1) known.push(v);
-    else {
+    const kept: number[] = [];
+    for (const [i, count] of v.options.entries()) {
       const counts = Int32Array.from(whole);
-      counts[v.group.id] = 0;
-      const isKnown = await predict(counts).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof HalpError && error.code === "HALP_TABLE_MISSING_KEY") return false;
-          throw error;
-        },
-      );
-      known.push(isKnown ? v : withoutZero(v));
+      counts[v.group.id] = count;
+      try {
+        if (count === 0) await predict(counts);
+        else await oracle.ensure(networkConfigs(network, { dimsOf: (name) => dimsAt(analyzed, widths, name, counts) }));
+        kept.push(i);
+      } catch (error) {
+        if (!(error instanceof HalpError) || error.code !== "HALP_TABLE_MISSING_KEY") throw error;
+        refused = error;
+      }
     }
+    const pick = <T>(list: readonly T[]): T[] => kept.map((i) => list[i] as T);
+    known.push({ ...v, options: pick(v.options), values: pick(v.values) });
   }
+  if (refused && known.every((v) => v.options.length <= 1)) throw refused;
   return known;
 }
 

@@ -129,10 +129,26 @@ t.test("depthwise and dense convolutions do not mix", (t) => {
   t.end();
 });
 
+t.test("where a layer meets another layout, what is known of it in any counts", (t) => {
+  const blocked = (config: LayerConfig): LayerConfig => ({
+    ...config,
+    inputs: config.inputs.map((i) => ({ ...i, layout: "blocked" })),
+    results: config.results.map((r) => ({ ...r, layout: "blocked" })),
+  });
+  const fromPlain = { ...blocked(conv(8, 64)), inputs: conv(8, 64).inputs };
+  const table = tableOf([
+    ...[16, 32, 64].map((a) => [blocked(conv(a, 64)), 100 * a * 64] as const),
+    ...[16, 32].map((b) => [blocked(conv(64, b)), 100 * 64 * b] as const),
+    [fromPlain, 150 * 8 * 64],
+  ]);
+  t.equal(ask(table, { ...blocked(conv(8, 32)), inputs: conv(8, 32).inputs }), 150 * 8 * 32);
+  t.end();
+});
+
 t.test("the step between widths is what most layers have", (t) => {
   t.equal(new Estimator(swept(() => 1)).grid(), 16);
   t.equal(new Estimator(tableOf([[conv(3, 24), 1]])).grid(), 1);
-  t.equal(new Estimator(tableOf([8, 24, 32, 100].map((b) => [conv(3, b), 1]))).grid(), 4);
+  t.equal(new Estimator(tableOf([3, 8, 24, 32, 48].map((b) => [conv(3, b), 1]))).grid(), 16);
   const empty: LatencyTable = tableOf([]);
   t.equal(new Estimator(empty as OwnTable).grid(), 1);
   t.end();
