@@ -5,6 +5,7 @@ import { jointHighs, jointProven } from "./bars/joint.js";
 import { oneShot, wide } from "./bars/one-shot.js";
 import { frontier, hard } from "./bars/search.js";
 import { sizes } from "./bars/sizes.js";
+import { contenders } from "./contenders/all.js";
 import type { Timed } from "./contest.js";
 import { describeMachine, loadNow, machineLine } from "./machine.js";
 import { plotTimes } from "./plot.js";
@@ -67,9 +68,10 @@ export async function benchBars({ quick, only, output }: BarOptions): Promise<vo
   const done: Done[] = [];
   const about = chosen.reduce((sum, g) => sum + g.seconds[quick ? 1 : 0], 0);
   progress.tell(`${chosen.length} groups of bars, some ${Math.ceil(about / 60)} minutes on an idle machine`, true);
+  // in the order of the table of contenders: ratios are to halp's own
+  const asked = (): string[] => Object.keys(contenders).filter((name) => timed.some((t) => t.contender === name));
   const write = (complete: boolean): string[] => {
-    const names = [...new Set(timed.map((t) => t.contender))];
-    const rows = standings(timed, names);
+    const rows = standings(timed, asked());
     const whole = {
       format: "halp.bench-solver-bars/1",
       args: { quick, only: only ?? null },
@@ -104,7 +106,7 @@ export async function benchBars({ quick, only, output }: BarOptions): Promise<vo
   console.log(`${machineLine(machine)}${quick ? "; quick" : ""}${stop.stopped ? "; interrupted" : ""}\n`);
   console.log(barsTable(done));
   if (timed.length > 0) {
-    console.log(`\n${standingsTable(standings(timed, [...new Set(timed.map((t) => t.contender))]))}`);
+    console.log(`\n${standingsTable(standings(timed, asked()))}`);
     for (const line of wrongAnswers(timed)) console.log(line);
   }
   console.log(`\nwritten: ${written.join(", ")}`);

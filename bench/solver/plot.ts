@@ -2,6 +2,8 @@
 export interface Point {
   readonly contender: string;
   readonly group: string;
+  /** Whether it has tables over two variables: another kind of problem, not joined by a line with the others. */
+  readonly joint: boolean;
   /** Options over all variables. */
   readonly options: number;
   /** Seconds, above 0. */
@@ -91,18 +93,22 @@ export function plotTimes(all: readonly Point[], title: string): string {
     horizontal(py(10 ** e), "#ccc");
     parts.push(`<text x="${edge.left - 8}" y="${(py(10 ** e) + 4).toFixed(1)}" text-anchor="end">${unit(e)}</text>`);
   }
-  const groups = new Map(points.map((p) => [p.group, p.options]));
+  const sizes = new Map<number, Set<string>>();
+  for (const p of points) sizes.set(p.options, (sizes.get(p.options) ?? new Set()).add(p.group));
   // beyond a dozen the names would cover one another
-  if (groups.size <= 12)
-    for (const [group, options] of groups) {
+  if (sizes.size <= 12)
+    for (const [options, groups] of sizes) {
+      const group = [...groups].slice(0, 3).join(", ") + (groups.size > 3 ? ", ..." : "");
       const at = `translate(${(px(options) - 3).toFixed(1)} ${edge.top + 4}) rotate(-90)`;
       parts.push(`<text transform="${at}" text-anchor="end" font-size="10" fill="#888">${escapeXml(group)}</text>`);
     }
   [...new Set(points.map((p) => p.contender))].forEach((name, i) => {
     const colour = colours[i % colours.length]!;
     const own = points.filter((p) => p.contender === name).sort((a, b) => a.options - b.options || a.median - b.median);
-    if (own.length > 1) {
-      const line = own.map((p) => `${px(p.options).toFixed(1)},${py(p.median).toFixed(1)}`).join(" ");
+    for (const joint of [false, true]) {
+      const joined = own.filter((p) => p.joint === joint);
+      if (joined.length < 2) continue;
+      const line = joined.map((p) => `${px(p.options).toFixed(1)},${py(p.median).toFixed(1)}`).join(" ");
       parts.push(`<polyline points="${line}" fill="none" stroke="${colour}" stroke-opacity="0.35"/>`);
     }
     for (const p of own) {

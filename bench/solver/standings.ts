@@ -1,12 +1,14 @@
 import { contenderNamed } from "./contenders/all.js";
 import type { Timed } from "./contest.js";
-import { type Instance, optionsOf } from "./instances/suites.js";
+import { type Instance, isJoint, optionsOf } from "./instances/suites.js";
 import { formatRatio, formatSeconds, median, quantile } from "./statistics.js";
 
 /** A contender over a group of instances. */
 export interface Standing {
   readonly group: string;
   readonly contender: string;
+  /** Whether the group has tables over two variables. */
+  readonly joint: boolean;
   /** Options over all variables of the group's first instance. */
   readonly options: number;
   /** Answered, of those asked. */
@@ -84,6 +86,7 @@ export function standings(all: readonly Timed[], names: readonly string[]): Stan
       rows.push({
         group,
         contender: name,
+        joint: isJoint(inGroup[0]!.instance),
         options,
         instances: answered.length,
         asked: asked.length,
