@@ -75,12 +75,16 @@ export function profileModel(model: Uint8Array, feeds: Feeds, options: ProfileOp
   }
 }
 
-/** What the runtime makes of a model when it loads it. @throws HalpError of the session */
-export function optimizedModel(model: Model | Uint8Array, threads = 1): Model {
+/** What the runtime makes of a model when it loads it, with these session config entries. @throws HalpError of the session */
+export function optimizedModel(
+  model: Model | Uint8Array,
+  threads = 1,
+  config: Readonly<Record<string, string>> = {},
+): Model {
   const folder = mkdtempSync(join(tmpdir(), "halp-optimized-"));
   try {
     const path = join(folder, "optimized.onnx");
-    createSession(model, { threads, optimizedModelPath: path }).dispose();
+    createSession(model, { threads, optimizedModelPath: path, config }).dispose();
     return decodeModel(readFileSync(path));
   } finally {
     rmSync(folder, { recursive: true, force: true });
