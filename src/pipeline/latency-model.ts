@@ -5,25 +5,42 @@
  * group at every option, the other whole); between them latency(a, b) is taken for latency(a, all) * latency(all, b) /
  * latency(all, all), which holds for work that is proportional to both. That is a guess, and it is only used to choose:
  * every plan that the solver proposes is predicted from measurements alone, what was measured replaces the guess, and
- * the problem is solved again. Layers on which three groups or more meet (they read a concatenation, or the stage of a
- * network whose shortcuts widen by zeros) are taken one group at a time, the others held where the last plan put them.
+ * the problem is solved again. What a layer reads from a concatenation is as wide as several groups together: a side of its
+ * own, where its tables stay small. Layers of three sides or more are taken one group at a time, the others held where the
+ * last plan put them.
  */
 
 import type { Coupling } from "../coupling/index.js";
-import { axisWidths, dimsAt } from "../coupling/widths.js";
+import { type AxisWidth, axisWidths, dimsAt } from "../coupling/widths.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { type LayerConfig, type Segment, segmentConfigs } from "../latency/index.js";
-import type { LatencyTerms, PruneVariable } from "../problem/index.js";
+import { type LatencyTerms, type PruneVariable, type Side, sumWidths, type WidthSum } from "../problem/index.js";
 import type { Oracle } from "./oracle.js";
 
 /** How latency depends on widths: on both sides of a layer, or (the paper) on the layer's own outputs alone. */
 export type LatencyMode = "joint" | "halp";
 
+/** What a layer's latency depends on, with the values that are measured at the edges: a group's options, or some sums. */
+interface LayerSide {
+  readonly side: Side;
+  readonly groups: readonly number[];
+  readonly edges: readonly number[];
+  /** Counts by group that give the side a value; the side's other groups untouched. */
+  readonly reach: (value: number, counts: Int32Array) => void;
+}
+
 interface Layer {
   readonly segment: Segment;
   /** Groups with a choice that the layer depends on, ascending. */
   readonly groups: readonly number[];
+  /** One or two; groups one by one where they would be more. */
+  readonly sides: readonly LayerSide[];
+  /** Whether it is taken one group at a time. */
+  readonly held: boolean;
 }
+
+/** Sums measured at a layer's edge; between them latency is interpolated. */
+const mostSumsMeasured = 17;
 
 export interface LatencyModelInput {
   readonly analyzed: AnalyzedGraph;
@@ -38,10 +55,10 @@ export class LatencyModel {
   readonly #input: LatencyModelInput;
   readonly #widths: ReturnType<typeof axisWidths>;
   readonly #layers: readonly Layer[];
-  /** Layers of one group, and those of three or more under each of theirs. */
+  /** Layers of one group, and those that are taken one group at a time under each of theirs. */
   readonly #alone = new Map<number, Layer[]>();
-  /** Layers between two groups. */
-  readonly #pairs: readonly { readonly groups: readonly [number, number]; readonly layers: readonly Layer[] }[];
+  /** The others, by their sides. */
+  readonly #together: readonly { readonly sides: readonly [Side] | readonly [Side, Side]; readonly layers: Layer[] }[];
   readonly #whole: Int32Array;
   /** Measured nanoseconds of a layer at the widths of its groups. */
   readonly #known = new Map<Layer, Map<string, number>>();
@@ -78,30 +95,106 @@ export class LatencyModel {
     this.#reference = this.#whole;
     const hasChoice = (g: number) => (input.variables[g]?.options.length ?? 0) > 1;
     const seen = (segment: Segment) => (input.mode === "halp" ? segment.outputs : valuesOf(segment));
+    const sums = new Map<string, LayerSide | undefined>();
     this.#layers = input.oracle.networkOf(input.analyzed).segments.flatMap((segment): Layer[] => {
-      const groups = new Set<number>();
-      for (const value of seen(segment))
-        for (const w of this.#widths.get(value) ?? [])
-          for (const t of w.terms) if (hasChoice(t.group)) groups.add(t.group);
-      return groups.size > 0 ? [{ segment, groups: [...groups].sort((a, b) => a - b) }] : [];
+      const widths = seen(segment).flatMap((value) => this.#widths.get(value) ?? []);
+      const groups = [...new Set(widths.flatMap((w) => w.terms.map((t) => t.group)))].filter(hasChoice);
+      if (groups.length === 0) return [];
+      groups.sort((a, b) => a - b);
+      const sides = this.#sidesOf(widths, groups, hasChoice, sums);
+      const held = sides.length > 2;
+      return [{ segment, groups, held, sides: held ? groups.map((g) => this.#sideOf(g)) : sides }];
     });
-    const pairs = new Map<string, { groups: readonly [number, number]; layers: Layer[] }>();
+    const together = new Map<string, { sides: readonly [Side] | readonly [Side, Side]; layers: Layer[] }>();
     for (const layer of this.#layers) {
-      const [a, b] = layer.groups;
-      if (layer.groups.length === 2 && a !== undefined && b !== undefined) {
-        const pair = pairs.get(`${a},${b}`) ?? { groups: [a, b] as const, layers: [] };
-        pair.layers.push(layer);
-        pairs.set(`${a},${b}`, pair);
-      } else for (const g of layer.groups) this.#alone.set(g, [...(this.#alone.get(g) ?? []), layer]);
+      const sides = layer.sides.map((s) => s.side);
+      if (layer.held || (sides.length === 1 && typeof sides[0] === "number"))
+        for (const g of layer.groups) this.#alone.set(g, [...(this.#alone.get(g) ?? []), layer]);
+      else {
+        const key = JSON.stringify(sides);
+        const those = together.get(key) ?? { sides: sides as [Side] | [Side, Side], layers: [] };
+        those.layers.push(layer);
+        together.set(key, those);
+      }
     }
-    this.#pairs = [...pairs.values()];
+    this.#together = [...together.values()];
+  }
+
+  /** Layers that are taken one group at a time, since three widths or more meet there, or sums of too many. */
+  get heldLayers(): readonly string[] {
+    return this.#layers.filter((l) => l.held).map((l) => l.segment.name);
+  }
+
+  #sideOf(group: number): LayerSide {
+    return {
+      side: group,
+      groups: [group],
+      edges: this.#input.variables[group]?.options ?? [],
+      reach: (count, counts) => {
+        counts[group] = count;
+      },
+    };
+  }
+
+  /** Sums that the layer's values are as wide as, and groups that are in none of them. More than two sides: not to be had. */
+  #sidesOf(
+    widths: readonly AxisWidth[],
+    groups: readonly number[],
+    hasChoice: (group: number) => boolean,
+    known: Map<string, LayerSide | undefined>,
+  ): LayerSide[] {
+    const found = new Map<string, LayerSide>();
+    for (const { fixed, terms } of widths) {
+      const free = terms.filter((t) => hasChoice(t.group));
+      if (free.length < 2) continue;
+      const held = terms.filter((t) => !hasChoice(t.group));
+      const sum = {
+        fixed: held.reduce((n, t) => n + t.perChannel * (this.#whole[t.group] as number), fixed),
+        terms: free,
+      };
+      const key = JSON.stringify(sum);
+      if (!known.has(key)) known.set(key, this.#sumSide(sum));
+      const side = known.get(key);
+      if (side) found.set(key, side);
+    }
+    // A sum within another says nothing more of a layer that only moves what it reads.
+    const within = (a: LayerSide, b: LayerSide) => a !== b && a.groups.every((g) => b.groups.includes(g));
+    const sums = [...found.values()].filter(
+      (a, i, all) => !all.some((b, j) => within(a, b) && !(j > i && within(b, a))),
+    );
+    // Sides that share a group cannot be moved apart.
+    if (sums.some((a, i) => sums.slice(i + 1).some((b) => a.groups.some((g) => b.groups.includes(g)))))
+      return groups.map((g) => this.#sideOf(g));
+    const summed = new Set(sums.flatMap((s) => s.groups));
+    return [...sums, ...groups.filter((g) => !summed.has(g)).map((g) => this.#sideOf(g))];
+  }
+
+  #sumSide(sum: WidthSum): LayerSide | undefined {
+    const widths = sumWidths(sum, this.#input.variables);
+    if (!widths) return undefined;
+    const apart = Math.max(1, (widths.length - 1) / (mostSumsMeasured - 1));
+    const edges = new Set<number>();
+    for (let i = 0; i < widths.length - 1; i += apart) edges.add((widths[Math.round(i)] as { width: number }).width);
+    edges.add((widths[widths.length - 1] as { width: number }).width);
+    const countsAt = new Map(widths.map(({ width, counts }) => [width, counts]));
+    return {
+      side: sum,
+      groups: sum.terms.map((t) => t.group),
+      edges: [...edges],
+      reach: (width, counts) => {
+        const reached = countsAt.get(width) as readonly number[];
+        sum.terms.forEach((t, i) => {
+          counts[t.group] = reached[i] as number;
+        });
+      },
+    };
   }
 
   /** Holds the groups that meet three at a time at these widths, and measures the layers of a plan, so they are known. */
   async learn(counts: Int32Array): Promise<void> {
     this.#reference = counts;
     const wanted = this.#layers.map((layer) => ({ layer, counts }));
-    for (const layer of this.#layers) if (layer.groups.length > 2) wanted.push(...this.#edges(layer, counts));
+    for (const layer of this.#layers) if (layer.held) wanted.push(...this.#edges(layer, counts));
     await this.#measure(wanted);
   }
 
@@ -116,8 +209,8 @@ export class LatencyModel {
       alone: (group, count) =>
         (this.#alone.get(group) ?? []).reduce((ns, layer) => ns + this.#at(layer, moved(group, count)), 0) -
         (count === 0 ? (this.#dragged.get(group) ?? 0) : 0),
-      pairs: this.#pairs.map(({ groups, layers }) => ({
-        groups,
+      layers: this.#together.map(({ sides, layers }) => ({
+        sides,
         latencyNs: (first, second) => layers.reduce((ns, layer) => ns + this.#guess(layer, first, second), 0),
       })),
     };
@@ -125,23 +218,35 @@ export class LatencyModel {
 
   /** Sum of the terms at the given widths. */
   total(counts: ArrayLike<number>): number {
-    const { alone, pairs } = this.terms();
+    const { alone, layers } = this.terms();
     const single = this.#input.variables.reduce((ns, v) => ns + alone(v.group.id, counts[v.group.id] as number), 0);
-    return pairs.reduce(
-      (ns, { groups: [a, b], latencyNs }) => ns + latencyNs(counts[a] as number, counts[b] as number),
-      single,
-    );
+    return layers.reduce((ns, { sides: [a, b], latencyNs }) => {
+      return ns + latencyNs(widthOf(a, counts), b === undefined ? 0 : widthOf(b, counts));
+    }, single);
   }
 
   #guess(layer: Layer, first: number, second: number): number {
-    const [a, b] = layer.groups as [number, number];
-    const at = (x: number, y: number) => this.#known.get(layer)?.get(`${x},${y}`);
-    const exact = at(first, second);
+    const [, b] = layer.sides;
+    const exact = this.#known.get(layer)?.get(b === undefined ? `${first}` : `${first},${second}`);
     if (exact !== undefined) return exact;
-    const [wholeA, wholeB] = [this.#whole[a] as number, this.#whole[b] as number];
-    const corner = at(wholeA, wholeB) ?? 0;
-    const [left, right] = [at(first, wholeB) ?? 0, at(wholeA, second) ?? 0];
+    if (b === undefined) return this.#edge(layer, 0, first);
+    const corner = this.#at(layer, this.#whole);
+    const [left, right] = [this.#edge(layer, 0, first), this.#edge(layer, 1, second)];
     return corner > 0 ? (left * right) / corner : left + right;
+  }
+
+  /** Latency at one value of a side, the other whole: as measured, or between the next sums that were. */
+  #edge(layer: Layer, which: 0 | 1, value: number): number {
+    const { edges } = layer.sides[which] as LayerSide;
+    const other = layer.sides[1 - which];
+    const rest = other === undefined ? undefined : widthOf(other.side, this.#whole);
+    const at = (x: number) =>
+      this.#known.get(layer)?.get(rest === undefined ? `${x}` : which === 0 ? `${x},${rest}` : `${rest},${x}`) ?? 0;
+    let i = 0;
+    while (i + 1 < edges.length && (edges[i + 1] as number) <= value) i++;
+    const [low, high] = [edges[i] as number, edges[i + 1]];
+    if (low === value || high === undefined) return at(low);
+    return at(low) + ((value - low) / (high - low)) * (at(high) - at(low));
   }
 
   #at(layer: Layer, counts: ArrayLike<number>): number {
@@ -149,10 +254,10 @@ export class LatencyModel {
   }
 
   #edges(layer: Layer, reference: ArrayLike<number>): { layer: Layer; counts: Int32Array }[] {
-    return layer.groups.flatMap((g) =>
-      (this.#input.variables[g]?.options ?? []).map((count) => {
+    return layer.sides.flatMap((side) =>
+      side.edges.map((value) => {
         const counts = Int32Array.from(reference);
-        counts[g] = count;
+        side.reach(value, counts);
         return { layer, counts };
       }),
     );
@@ -194,8 +299,14 @@ export class LatencyModel {
   }
 }
 
+/** A layer's widths, as its sides see them. */
 function keyOf(layer: Layer, counts: ArrayLike<number>): string {
-  return layer.groups.map((g) => counts[g]).join(",");
+  return layer.sides.map((s) => widthOf(s.side, counts)).join(",");
+}
+
+function widthOf(side: Side, counts: ArrayLike<number>): number {
+  if (typeof side === "number") return counts[side] as number;
+  return side.terms.reduce((n, t) => n + t.perChannel * (counts[t.group] as number), side.fixed);
 }
 
 /** All values that a segment's nodes read and make, constants included. */

@@ -1,6 +1,7 @@
 /** Importance and latency become one knapsack problem, and its solution a plan. */
 import type { Coupling, CouplingGroup, Plan } from "../coupling/index.js";
 import type { Factor, Problem, Solution } from "../solver/index.js";
+import { SumVariables, type WidthSum } from "./sums.js";
 
 export interface PruneVariable {
   readonly group: CouplingGroup;
@@ -28,41 +29,50 @@ export function rankVariables(
   });
 }
 
-/** Nanoseconds as functions of how many channels groups keep; groups by id. */
+/** What a layer's latency depends on: how many channels a group keeps (by id), or the width that several make together. */
+export type Side = number | WidthSum;
+
+/** Nanoseconds as functions of how many channels groups keep. */
 export interface LatencyTerms {
   /** What depends on one group alone. */
   readonly alone: (group: number, count: number) => number;
-  /** What depends on two groups together: the layer between a producer group and a consumer group. */
-  readonly pairs: readonly {
-    readonly groups: readonly [number, number];
+  /** Layers that depend on two groups together (their producer's and their own, say), or on sums of groups. */
+  readonly layers: readonly {
+    readonly sides: readonly [Side] | readonly [Side, Side];
     readonly latencyNs: (first: number, second: number) => number;
   }[];
 }
 
 /**
- * One variable for each group, one factor for each group, and one for each pair of groups that meet in a layer: the
- * latency of a layer depends on both its sides. (HALP's own form, arXiv 2110.10811 eq. 5, has factors of one variable
- * only: inputs are held at their present width.)
+ * One variable for each group and for each sum, one factor for each group, and one for what layers depend on: a layer's
+ * latency depends on both its sides. (HALP's own form, arXiv 2110.10811 eq. 5, has factors of one variable only: inputs
+ * are held at their present width.)
  * @param variables by group id.
  * @param budgetNs what all terms together may take.
  */
 export function buildProblem(variables: readonly PruneVariable[], terms: LatencyTerms, budgetNs: number): Problem {
-  const nameOf = (group: number) => variables[group]?.group.name ?? "";
-  const optionsOf = (group: number) => variables[group]?.options ?? [];
+  const sums = new SumVariables(variables);
+  const ofGroup = (group: number) => {
+    const { group: its, options } = variables[group] as PruneVariable;
+    return { name: its.name, widths: options };
+  };
+  const ofSide = (side: Side) => (typeof side === "number" ? ofGroup(side) : sums.of(side));
   const alone: Factor[] = variables.map((v) => ({
     variables: [v.group.name] as const,
     latency: v.options.map((count) => terms.alone(v.group.id, count)),
   }));
-  const pairs: Factor[] = terms.pairs.map(({ groups: [a, b], latencyNs }) => ({
-    variables: [nameOf(a), nameOf(b)] as const,
-    latency: optionsOf(a).map((first) => optionsOf(b).map((second) => latencyNs(first, second))),
-  }));
+  const layers = terms.layers.map(({ sides: [first, second], latencyNs }): Factor => {
+    const a = ofSide(first);
+    if (second === undefined) return { variables: [a.name], latency: a.widths.map((x) => latencyNs(x, 0)) };
+    const b = ofSide(second);
+    return { variables: [a.name, b.name], latency: a.widths.map((x) => b.widths.map((y) => latencyNs(x, y))) };
+  });
   return {
     format: "halp.problem/1",
     unit: "ns",
     budget: budgetNs,
-    variables: variables.map((v) => ({ name: v.group.name, values: v.values })),
-    factors: [...alone, ...pairs],
+    variables: [...variables.map((v) => ({ name: v.group.name, values: v.values })), ...sums.variables],
+    factors: [...alone, ...layers, ...sums.factors],
   };
 }
 

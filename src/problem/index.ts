@@ -1,2 +1,11 @@
-export { buildProblem, countsOf, type LatencyTerms, type PruneVariable, planOf, rankVariables } from "./build.js";
+export {
+  buildProblem,
+  countsOf,
+  type LatencyTerms,
+  type PruneVariable,
+  planOf,
+  rankVariables,
+  type Side,
+} from "./build.js";
 export { groupOptions, type OptionGrid } from "./options.js";
+export { sumWidths, type WidthSum } from "./sums.js";
