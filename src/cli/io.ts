@@ -1,9 +1,15 @@
+import { once } from "node:events";
+import { addAbortSignal } from "node:stream";
+
 /** What a command sees of the world, so that tests can hand it another. */
 
 export interface CliIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  readonly readStdin: () => Promise<string>;
+  /** Resolves once what was written to stdout has gone out, so far that more is welcome. */
+  readonly drained: () => Promise<void>;
+  /** stdin, in parts of any size; ends with an AbortError when the signal aborts. */
+  readonly stdin: () => AsyncIterable<string>;
   /** Width of the terminal on stdout, in characters; undefined where stdout is no terminal. */
   readonly columns: number | undefined;
   /** Whether stderr is a terminal: progress is drawn as a bar that redraws itself. */
@@ -25,11 +31,10 @@ export function processIo(signal: AbortSignal): CliIo {
   return {
     stdout: (text) => void stdout.write(text),
     stderr: (text) => void stderr.write(text),
-    readStdin: async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks).toString("utf8");
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, "drain");
     },
+    stdin: () => addAbortSignal(signal, process.stdin.setEncoding("utf8")),
     columns: stdout.isTTY ? stdout.columns : undefined,
     bars: stderr.isTTY === true && process.env.TERM !== "dumb",
     color: { stdout: stdout.isTTY === true && !plain, stderr: stderr.isTTY === true && !plain },

@@ -2,7 +2,18 @@
 import { Option } from "commander";
 import type { Budget, Criterion } from "../pipeline/types.js";
 import type { Pin } from "../runtime/index.js";
-import { parseBudget, parseFraction, parseInput, parseInteger, parseNumbers, parsePin, parseTime } from "./values.js";
+import {
+  parseBudget,
+  parseBytes,
+  parseFraction,
+  parseInput,
+  parseInteger,
+  parseNumbers,
+  parsePin,
+  parseSolverBudgets,
+  parseTime,
+  type SolverBudget,
+} from "./values.js";
 
 /** What the options hold after parsing; absent where not given. */
 export interface OptionValues {
@@ -23,7 +34,7 @@ export interface OptionValues {
   readonly cudnnLibrary?: string;
   readonly seed?: number;
   readonly budget?: Budget;
-  readonly budgets?: readonly number[];
+  readonly budgets?: readonly SolverBudget[];
   readonly data?: string;
   readonly dataKind?: string;
   readonly split?: "train" | "test";
@@ -50,6 +61,10 @@ export interface OptionValues {
   readonly backend?: string;
   readonly verify?: boolean;
   readonly timeLimit?: number;
+  readonly gap?: number;
+  readonly maxStates?: number;
+  readonly memoryLimit?: number;
+  readonly lines?: boolean;
   readonly all?: boolean;
   readonly cuda?: boolean;
 }
@@ -101,8 +116,8 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   budgets: () =>
     new Option(
       "--budget <LIST>",
-      "budgets in the problem's unit, split by commas (default: the problem's own)",
-    ).argParser(parseNumbers("--budget")),
+      "budgets in the problem's unit, or in % of the latency with every last option, split by commas (default: the problem's own)",
+    ).argParser(parseSolverBudgets),
   data: () =>
     new Option("--data <PATH>", "data: image folder, CIFAR-10, MNIST/IDX, .npy, .npz, or a JavaScript module"),
   dataKind: () =>
@@ -175,6 +190,19 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   verify: () => new Option("--verify", "check each solution by independent code"),
   timeLimit: () =>
     new Option("--time-limit <TIME>", "stop proving after this time: 500ms, 2s").argParser(parseTime("--time-limit")),
+  gap: () =>
+    new Option("--gap <GAP>", "stop once this close to the optimum is proven: 0.1% or 0.001").argParser(
+      parseFraction("--gap"),
+    ),
+  maxStates: () =>
+    new Option("--max-states <N>", "stop after so many search states; alike on every machine").argParser(
+      integer("--max-states", 0),
+    ),
+  memoryLimit: () =>
+    new Option("--memory-limit <SIZE>", "memory that the search may take: 512MB (default: 2GB)").argParser(
+      parseBytes("--memory-limit"),
+    ),
+  lines: () => new Option("--lines", "every line is a problem: answer each at once (else only once the next has come)"),
   all: () => new Option("--all", "list everything"),
   cuda: () => new Option("--cuda", "time ten convolutions on the GPU and hold a result against the CPU's"),
 };

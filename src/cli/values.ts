@@ -66,6 +66,37 @@ export function parseNumbers(flag: string): (text: string) => readonly number[] 
   };
 }
 
+/** A latency in the problem's unit, or a share of the latency with every variable at its last option. */
+export type SolverBudget = number | { readonly ratio: number };
+
+/** Latencies and percentages split by commas or spaces. @throws HalpError HALP_OPTION_VALUE */
+export function parseSolverBudgets(text: string): readonly SolverBudget[] {
+  const parts = text.split(/[,\s]+/).filter((s) => s !== "");
+  const budgets = parts.map((part): SolverBudget => {
+    const m = new RegExp(`^(${number})(%?)$`, "i").exec(part);
+    const value = Number(m?.[1]);
+    if (m !== null && Number.isFinite(value)) return m[2] === "%" ? { ratio: value / 100 } : value;
+    throw new HalpError(
+      "HALP_OPTION_VALUE",
+      `--budget wants latencies in the problem's unit or percentages, split by commas, such as 1200000 or 55%, not "${part}".`,
+    );
+  });
+  if (budgets.length > 0) return budgets;
+  throw new HalpError("HALP_OPTION_VALUE", "--budget is empty; give latencies or percentages, split by commas.");
+}
+
+const bytesPerUnit: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };
+
+/** `512MB`, `2GB`; a bare number is bytes. @throws HalpError HALP_OPTION_VALUE */
+export function parseBytes(flag: string): (text: string) => number {
+  return (text) => {
+    const m = new RegExp(`^\\s*(${number})\\s*([kmg]?b|)\\s*$`, "i").exec(text);
+    const value = Number(m?.[1]) * (bytesPerUnit[(m?.[2] ?? "").toLowerCase()] ?? Number.NaN);
+    if (m && value > 0 && Number.isFinite(value)) return Math.floor(value);
+    throw new HalpError("HALP_OPTION_VALUE", `${flag} wants a size above zero, such as 512MB or 2GB, not "${text}".`);
+  };
+}
+
 /** `3%` or `0.03`, from 0 to 1. @throws HalpError HALP_OPTION_VALUE */
 export function parseFraction(flag: string): (text: string) => number {
   return (text) => {

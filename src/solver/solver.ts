@@ -31,11 +31,11 @@ export interface Solver {
 
 export interface SolverOptions {
   /** Default `wasm`. */
-  readonly backend?: BackendName;
+  readonly backend?: BackendName | undefined;
   /** Milliseconds from any origin, for elapsedMs and time limits. Default performance.now. */
-  readonly clock?: () => number;
+  readonly clock?: (() => number) | undefined;
   /** What the WASM may grow to; a search that needs more ends with the best it has. Default 2 GiB. */
-  readonly memoryLimitBytes?: number;
+  readonly memoryLimitBytes?: number | undefined;
 }
 
 function backendOf({ backend = "wasm", memoryLimitBytes }: SolverOptions): Backend {
@@ -100,8 +100,11 @@ export function solve(problem: Problem, budget?: number, options: SolveOptions =
 
 export interface SolveAsyncOptions extends SolveOptions {
   /** When it aborts, the best answer so far is returned. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** Backends whose last solve is over: a core is costly enough to be used again. One of a name is kept. */
+const idle = new Map<BackendName, Backend>();
 
 /**
  * As solve(), but gives way to the event loop every few milliseconds, and listens to a signal there. On a core of its own.
@@ -115,10 +118,17 @@ export async function solveAsync(
   checkLimits(options);
   const clock = options.clock ?? now;
   const start = clock();
-  const prepared = prepareWith(backendOf(options), problem, clock);
+  const name = options.backend ?? "wasm";
+  const common = options.memoryLimitBytes === undefined;
+  const backend = (common ? idle.get(name) : undefined) ?? backendOf(options);
+  if (common) idle.delete(name);
+  const prepared = prepareWith(backend, problem, clock);
   const slices = prepared.solveInSlices(start, budget, options, () => options.signal?.aborted === true);
   for (let step = slices.next(); ; step = slices.next()) {
-    if (step.done === true) return step.value;
+    if (step.done === true) {
+      if (common) idle.set(name, backend);
+      return step.value;
+    }
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }

@@ -1,7 +1,11 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import t from "tap";
-import { runHalp } from "./run-halp.js";
+import { hardProblem } from "../solver/hard-problem.js";
+import { halpMain, runHalp } from "./run-halp.js";
 
 const problem = {
   format: "halp.problem/1",
@@ -76,13 +80,152 @@ t.test("the exact backends agree", async (t) => {
   t.ok(JSON.parse(paper.stdout).latency <= 1000);
 });
 
-t.test("a stream of problems, one a line", async (t) => {
-  const { status, stdout } = await runHalp(["solve", "-", "--json"], `${text}\n${text}\n`);
+t.test("a stream of problems, one a line: an answer a line, with the line's number", async (t) => {
+  const { status, stdout } = await runHalp(["solve", "-", "--verify"], `${text}\n\n${text}\n`);
   t.equal(status, 0);
-  t.equal(JSON.parse(stdout).solutions.length, 2);
-  const broken = await runHalp(["solve", "-"], `${text}\n{"format":\n`);
-  t.equal(broken.status, 2);
-  t.match(broken.stderr, /HALP_PROBLEM_JSON[\s\S]*Problem 2 of the stream/);
+  const answers = stdout.trimEnd().split("\n");
+  t.match(
+    answers.map((line) => JSON.parse(line)),
+    [
+      { format: "halp.solution/1", line: 1, budget: 1000, latency: 900, verified: true },
+      { format: "halp.solution/1", line: 3, budget: 1000, latency: 900, verified: true },
+    ],
+  );
+  const budgets = await runHalp(["solve", "-", "--lines", "--budget", "500,1200"], text);
+  t.match(
+    budgets.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+    [
+      { line: 1, budget: 500 },
+      { line: 1, budget: 1200 },
+    ],
+  );
+  const frontiers = await runHalp(["solve", "-", "--hull"], `${text}\n${text}`);
+  t.match(
+    frontiers.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+    [
+      { line: 1, format: "halp.frontier/1" },
+      { line: 2, format: "halp.frontier/1" },
+    ],
+  );
+  const infeasible = await runHalp(["solve", "-", "--lines", "--budget", "50"], text);
+  t.equal(infeasible.status, 3);
+});
+
+t.test("a line that holds no problem: exit code 2 and its number, after the answers before it", async (t) => {
+  const broken: readonly (readonly [string, RegExp])[] = [
+    ['{"format":', /HALP_PROBLEM_JSON[\s\S]*line 3/],
+    ["[]", /HALP_PROBLEM_FORMAT[\s\S]*line 3/],
+    [JSON.stringify({ ...problem, factors: [{ variables: ["x"], latency: [] }] }), /HALP_PROBLEM_UNKNOWN[\s\S]*line 3/],
+  ];
+  for (const [line, message] of broken) {
+    const { status, stdout, stderr } = await runHalp(["solve", "-"], `${text}\n${text}\n${line}\n${text}\n`);
+    t.equal(status, 2);
+    t.equal(stdout.trimEnd().split("\n").length, 2);
+    t.match(stderr, message);
+  }
+  t.match(await runHalp(["solve", "-", "--lines"], "{\n"), { status: 2, stdout: "", stderr: /line 1/ });
+});
+
+t.test("budgets in percent are shares of the latency with every last option", async (t) => {
+  const { status, stdout } = await runHalp(["solve", "-", "--budget", "75%,1200"], text);
+  t.equal(status, 0);
+  t.match(JSON.parse(stdout).solutions, [{ budget: 900, latency: 900 }, { budget: 1200 }]);
+  const forbidden = { ...problem, factors: [{ variables: ["conv1"], latency: [0, 1, null] }] };
+  const none = await runHalp(["solve", "-", "--budget", "55%"], JSON.stringify(forbidden));
+  t.match(none, { status: 2, stderr: /HALP_BUDGET[\s\S]*factors\[0\]/ });
+  for (const wrong of ["", "x", "5ms", "1,,x", "1e999"])
+    t.match(await runHalp(["solve", "-", "--budget", wrong], text), { status: 2, stderr: /HALP_OPTION_VALUE/ });
+});
+
+const hard = JSON.stringify(hardProblem("strong", 300, 60, 10_000, 1));
+
+t.test("limits", async (t) => {
+  for (const limit of ["--time-limit=1ms", "--gap=1%", "--max-states=10", "--memory-limit=4MB"]) {
+    const { status, stdout, stderr } = await runHalp(["solve", "-", "--json", "--verify", limit], hard);
+    t.equal(status, 0, stderr);
+    t.match(JSON.parse(stdout), { status: "feasible", verified: true }, limit);
+  }
+  const wrong = ["--time-limit=0", "--gap=2", "--max-states=-1", "--memory-limit=much", "--memory-limit=3"];
+  for (const limit of wrong) t.equal((await runHalp(["solve", "-", limit], text)).status, 2, limit);
+});
+
+/** A halp whose input and output are handled by hand. */
+function startHalp(args: readonly string[]): {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly lines: AsyncIterator<string>;
+  readonly ended: Promise<{ readonly status: number | null; readonly stderr: string }>;
+} {
+  const child = spawn(process.execPath, [halpMain, ...args], { env: { ...process.env, NO_COLOR: "1" } });
+  child.stdin.on("error", () => {});
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (part: string) => {
+    stderr += part;
+  });
+  const ended = new Promise<{ status: number | null; stderr: string }>((resolve) =>
+    child.on("close", (status) => resolve({ status, stderr })),
+  );
+  return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator](), ended };
+}
+
+t.test("with --lines each answer comes before the next problem", async (t) => {
+  const { child, lines, ended } = startHalp(["solve", "-", "--lines"]);
+  for (let i = 1; i <= 3; i++) {
+    child.stdin.write(`${text}\n`);
+    t.match(JSON.parse((await lines.next()).value), { line: i, status: "optimal" });
+  }
+  child.stdin.end();
+  t.match(await ended, { status: 0, stderr: "" });
+});
+
+t.test("Ctrl-C prints the best so far, and ends a wait for input", async (t) => {
+  // once the easy budget is answered, the hard one is under way
+  const { child, lines, ended } = startHalp(["solve", "-", "--lines", "--verify", "--budget", "100%,50%,40%"]);
+  child.stdin.write(`${hard}\n`);
+  t.match(JSON.parse((await lines.next()).value), { line: 1, status: "optimal" });
+  child.kill("SIGINT");
+  t.match(JSON.parse((await lines.next()).value), { line: 1, status: "feasible", verified: true });
+  t.match(await ended, { status: 130, stderr: /interrupted/ });
+  const waiting = startHalp(["solve", "-", "--lines"]);
+  waiting.child.stdin.write(`${text}\n`);
+  await waiting.lines.next();
+  waiting.child.kill("SIGINT");
+  t.match(await waiting.ended, { status: 130 });
+});
+
+t.test("whoever reads the answers may leave: it ends quietly", async (t) => {
+  const { child, lines, ended } = startHalp(["solve", "-", "--lines"]);
+  const feed = setInterval(() => child.stdin.write(`${text}\n`.repeat(100)), 1);
+  await lines.next();
+  child.stdout.destroy();
+  t.match(await ended, { status: 0, stderr: "" });
+  clearInterval(feed);
+});
+
+t.test("a reader that is slow holds up the reading: memory does not grow", async (t) => {
+  const { child, ended } = startHalp(["solve", "-", "--lines"]);
+  child.stdout.pause();
+  const block = `${text}\n`.repeat(200);
+  const most = 64 * 2 ** 20;
+  let written = 0;
+  // until it takes no more
+  while (written < most) {
+    written += block.length;
+    if (child.stdin.write(block)) continue;
+    const more = await Promise.race([
+      once(child.stdin, "drain").then(() => true),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 1500)),
+    ]);
+    if (!more) break;
+  }
+  t.ok(written < most, `${written} bytes were taken`);
+  child.kill("SIGKILL");
+  await ended;
 });
 
 t.test("a budget that cannot be met: exit code 3, with the smallest latency", async (t) => {
