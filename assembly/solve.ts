@@ -13,6 +13,9 @@ import {
   downCount, downValue, downWeight, layoutRelaxation, relax, relaxed, relaxedDown, relaxedUp, upCount, upValue, upWeight,
 } from "./relaxation";
 import { mergeSort } from "./sort";
+import {
+  decidedAt, finishStage, layoutStages, merge, stageCount, startStage, unwind,
+} from "./stages";
 import { copyState, linkOf, setState, stateBytes, valueOf, weightOf } from "./states";
 
 // Status codes, shared with src/solver/wasm/core.ts.
@@ -66,10 +69,6 @@ let orderCount: i32 = 0;
 let next: i32 = 0;
 /** u8[classCount] */
 let decided: usize = 0;
-/** Records of 20 bytes: class, item list, items, link list, decided classes. */
-let stages: usize = 0;
-let stageCount: i32 = 0;
-const stageBytes: usize = 20;
 /** Where the next stage's item list goes. */
 let itemLists: usize = 0;
 let current: usize = 0;
@@ -80,11 +79,6 @@ let listEnd: usize = 0;
 let exhaustive: bool = false;
 /** The largest bound of a current state. */
 let bound: f64 = 0;
-
-@inline
-function stageAt(s: i32): usize {
-  return stages + <usize>s * stageBytes;
-}
 
 /** What replacing item `from` of the relaxation's choice by another costs in the Lagrangian; never negative. */
 @inline
@@ -250,13 +244,12 @@ export function begin(budget: f64): i32 {
   start = allocate(c4);
   decided = allocate(<usize>classCount);
   order = allocate(c4);
-  stages = allocate(<usize>classCount * stageBytes);
   itemLists = allocate(<usize>(getI(itemStart, classCount) + classCount) << 2);
   listStart = allocate(<usize>largestClass << 2);
   listEnd = allocate(<usize>largestClass << 2);
   const key = allocate(<usize>classCount << 3);
   const spare = allocate(c4);
-  if (!layoutRelaxation() || spare == 0 || key == 0 || listEnd == 0 || listStart == 0 || itemLists == 0 || stages == 0
+  if (!layoutRelaxation() || spare == 0 || key == 0 || listEnd == 0 || listStart == 0 || itemLists == 0 || !layoutStages()
     || order == 0 || decided == 0 || start == 0 || !ensure(top + stateBytes)) return NO_MEMORY;
   for (let l = 0; l < classCount; l++) setI(start, l, getI(hull, getI(at, l)));
   memory.fill(decided, 0, classCount);
@@ -273,91 +266,11 @@ export function begin(budget: f64): i32 {
   improveBySwaps();
   coarseFirst(key, spare);
   next = 0;
-  stageCount = 0;
   current = top;
   currentCount = 1;
   setState(current, 0, 0, 0);
   bound = lambda * room;
   return RUNNING;
-}
-
-/** Whether the state behind link a takes smaller items than the one behind link b, first class first. Of the stage at work. */
-function smaller(a: u32, b: u32): bool {
-  let first = i32.MAX_VALUE;
-  let result = true;
-  let s = stageCount;
-  while (true) {
-    const stage = stageAt(s);
-    const l = load<i32>(stage);
-    const items = <usize>load<u32>(stage, 4);
-    const k = load<u32>(stage, 8);
-    const itemA = getI(option, getI(items, <i32>(a % k)));
-    const itemB = getI(option, getI(items, <i32>(b % k)));
-    if (itemA != itemB && l < first) {
-      first = l;
-      result = itemA < itemB;
-    }
-    const stateA = a / k;
-    const stateB = b / k;
-    if (stateA == stateB || --s < 0) return result;
-    const links = <usize>load<u32>(stageAt(s), 12);
-    a = load<u32>(links + (<usize>stateA << 2));
-    b = load<u32>(links + (<usize>stateB << 2));
-  }
-}
-
-/** Merges two lists and drops dominated states. Gives the end of what was written to `out`. */
-function merge(a: usize, aEnd: usize, b: usize, bEnd: usize, out: usize): usize {
-  let last: f64 = -Infinity;
-  if (a < aEnd && b < bEnd) {
-    let wa = weightOf(a);
-    let va = valueOf(a);
-    let wb = weightOf(b);
-    let vb = valueOf(b);
-    while (true) {
-      if (wa == wb && va == vb && exhaustive) {
-        if (va > last) {
-          copyState(out, smaller(linkOf(a), linkOf(b)) ? a : b);
-          out += stateBytes;
-          last = va;
-        }
-        a += stateBytes;
-        b += stateBytes;
-        if (a >= aEnd || b >= bEnd) break;
-        wa = weightOf(a);
-        va = valueOf(a);
-        wb = weightOf(b);
-        vb = valueOf(b);
-      } else if (wa < wb || (wa == wb && va >= vb)) {
-        if (va > last) {
-          copyState(out, a);
-          out += stateBytes;
-          last = va;
-        }
-        a += stateBytes;
-        if (a >= aEnd) break;
-        wa = weightOf(a);
-        va = valueOf(a);
-      } else {
-        if (vb > last) {
-          copyState(out, b);
-          out += stateBytes;
-          last = vb;
-        }
-        b += stateBytes;
-        if (b >= bEnd) break;
-        wb = weightOf(b);
-        vb = valueOf(b);
-      }
-    }
-  }
-  // dominated states of the rest come first: both lists rise
-  while (a < aEnd && valueOf(a) <= last) a += stateBytes;
-  memory.copy(out, a, aEnd - a);
-  out += aEnd - a;
-  while (b < bEnd && valueOf(b) <= last) b += stateBytes;
-  memory.copy(out, b, bEnd - b);
-  return out + (bEnd - b);
 }
 
 /** Every current state with every item of the stage, one list after the other from `out`. Gives the end; 0: no memory. */
@@ -412,11 +325,7 @@ function decide(l: i32): bool {
   }
   // links are 32 bits
   if (<f64>currentCount * <f64>k >= 4294967296.0) return false;
-  const stage = stageAt(stageCount);
-  store<i32>(stage, l);
-  store<u32>(stage, <u32>itemLists, 4);
-  store<i32>(stage, k, 8);
-  store<i32>(stage, next + 1, 16);
+  startStage(l, itemLists, k, next + 1);
   const mostRoom = room - weightOf(current) - lightest;
   const leastRoom = room - weightOf(current + <usize>(currentCount - 1) * stateBytes) - heaviest;
 
@@ -444,7 +353,7 @@ function decide(l: i32): bool {
       const begin = out;
       const a = source + <usize>getI(listStart, q);
       const aEnd = source + <usize>getI(listEnd, q);
-      if (q + 1 < lists) out = merge(a, aEnd, source + <usize>getI(listStart, q + 1), source + <usize>getI(listEnd, q + 1), out);
+      if (q + 1 < lists) out = merge(a, aEnd, source + <usize>getI(listStart, q + 1), source + <usize>getI(listEnd, q + 1), out, exhaustive);
       else {
         memory.copy(out, a, aEnd - a);
         out += aEnd - a;
@@ -464,13 +373,12 @@ function decide(l: i32): bool {
   // links to where the old states were, the new states after them
   const links = current;
   for (let i = 0; i < kept; i++) store<u32>(links + (<usize>i << 2), linkOf(scratch + <usize>i * stateBytes));
-  store<u32>(stage, <u32>links, 12);
   current = align(links + (<usize>kept << 2));
   memory.copy(current, scratch, <usize>kept * stateBytes);
   currentCount = kept;
   states += <f64>kept;
+  finishStage(links);
   itemLists += <usize>k << 2;
-  stageCount++;
   return true;
 }
 
@@ -563,16 +471,16 @@ export function finish(status: i32): i32 {
         state = i;
         steps = 0;
         takeStart();
-        unwind(stage, state);
+        unwind(choice, stage, state);
         finishChoice(upper);
         return status;
       }
     }
   }
   if (stage >= 0) {
-    completeHull(load<i32>(stageAt(stage), 16), steps);
+    completeHull(decidedAt(stage), steps);
     takeHullItems();
-    unwind(stage, state);
+    unwind(choice, stage, state);
   } else {
     takeStart();
     if (swapClass >= 0) setI(choice, swapClass, swapItem);
@@ -600,16 +508,5 @@ function completeHull(decidedThen: i32, steps: i32): void {
     if (load<u8>(decided + l)) continue;
     setI(at, l, getI(at, l) + by);
     left--;
-  }
-}
-
-/** Writes the items that led to a state. */
-function unwind(last: i32, state: i32): void {
-  for (let s = last; s >= 0; s--) {
-    const stage = stageAt(s);
-    const k = load<u32>(stage, 8);
-    const link = load<u32>(<usize>load<u32>(stage, 12) + (<usize>state << 2));
-    setI(choice, load<i32>(stage), getI(<usize>load<u32>(stage, 4), <i32>(link % k)));
-    state = <i32>(link / k);
   }
 }
