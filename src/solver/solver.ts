@@ -103,6 +103,9 @@ export interface SolveAsyncOptions extends SolveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Milliseconds that solveAsync keeps the thread for, slices ending where they do. */
+const keepMs = 4;
+
 /** Backends whose last solve is over: a core is costly enough to be used again. One of a name is kept. */
 const idle = new Map<BackendName, Backend>();
 
@@ -124,11 +127,15 @@ export async function solveAsync(
   if (common) idle.delete(name);
   const prepared = prepareWith(backend, problem, clock);
   const slices = prepared.solveInSlices(start, budget, options, () => options.signal?.aborted === true);
+  let gaveWay = now();
   for (let step = slices.next(); ; step = slices.next()) {
     if (step.done === true) {
       if (common) idle.set(name, backend);
       return step.value;
     }
+    // a turn of the event loop takes a millisecond; small problems need none
+    if (now() - gaveWay < keepMs) continue;
     await new Promise((resolve) => setTimeout(resolve, 0));
+    gaveWay = now();
   }
 }
