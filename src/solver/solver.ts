@@ -41,8 +41,8 @@ export interface SolverOptions {
 function backendOf({ backend = "wasm", memoryLimitBytes }: SolverOptions): Backend {
   const name = checkBackend(backend);
   if (name === "js") return createJsBackend(memoryLimitBytes);
-  if (name === "dense") return createDenseBackend();
-  if (name === "paper") return createPaperBackend();
+  if (name === "dense") return createDenseBackend(undefined, memoryLimitBytes);
+  if (name === "paper") return createPaperBackend(undefined, memoryLimitBytes);
   return createWasmBackend(undefined, memoryLimitBytes);
 }
 

@@ -72,9 +72,10 @@ function lightestChoice(classes: Classes): Outcome {
 function cellBackend(
   name: BackendName,
   build: WasmBuild,
+  memoryLimitBytes: number | undefined,
   solve: (core: CoreExports, classes: Classes, budget: number) => Outcome,
 ): Backend {
-  const core = instantiateCore(compileCore(build));
+  const core = instantiateCore(compileCore(build), memoryLimitBytes);
   return {
     name,
     prepare(model: Model): BackendProblem {
@@ -98,8 +99,8 @@ function tooLarge(cells: number, count: number): HalpError {
 }
 
 /** The exact dense dynamic program: one cell per grid unit of latency. An oracle for small budgets. */
-export function createDenseBackend(build: WasmBuild = bestBuild()): Backend {
-  return cellBackend("dense", build, (core, classes, budget) => {
+export function createDenseBackend(build: WasmBuild = bestBuild(), memoryLimitBytes?: number): Backend {
+  return cellBackend("dense", build, memoryLimitBytes, (core, classes, budget) => {
     const { count, offset, value, weight } = classes;
     const { least, lightest, largest, range } = spreads(classes);
     if (lightest > budget) return lightestChoice(classes);
@@ -121,8 +122,8 @@ export function createDenseBackend(build: WasmBuild = bestBuild()): Backend {
  * where the items before it have. Latency is scaled to cells, rounded up; the answer keeps within the budget but need not be
  * the best. A baseline.
  */
-export function createPaperBackend(build: WasmBuild = bestBuild()): Backend {
-  return cellBackend("paper", build, (core, classes, budget) => {
+export function createPaperBackend(build: WasmBuild = bestBuild(), memoryLimitBytes?: number): Backend {
+  return cellBackend("paper", build, memoryLimitBytes, (core, classes, budget) => {
     const { count, offset, value, weight } = classes;
     let first = 0;
     for (let l = 0; l < count; l++) first += weight[offset[l]!]!;
