@@ -39,6 +39,19 @@ interface Layer {
   readonly held: boolean;
 }
 
+/** Values of a side from one measured edge to another, by their numbers. */
+interface Span {
+  readonly layer: Layer;
+  readonly side: LayerSide;
+  readonly low: number;
+  readonly high: number;
+}
+
+const middleOf = ({ low, high }: Span): number => (low + high) >> 1;
+
+/** A middle this close to the line between two ends, relatively, is as good as on it: measurements are not better. */
+const straight = 0.02;
+
 /** Sums measured at a layer's edge; between them latency is interpolated. */
 const mostSumsMeasured = 17;
 
@@ -200,15 +213,12 @@ export class LatencyModel {
 
   /** Terms as known by now. */
   terms(): LatencyTerms {
-    const moved = (group: number, count: number) => {
-      const counts = Int32Array.from(this.#reference);
-      counts[group] = count;
-      return counts;
-    };
     return {
       alone: (group, count) =>
-        (this.#alone.get(group) ?? []).reduce((ns, layer) => ns + this.#at(layer, moved(group, count)), 0) -
-        (count === 0 ? (this.#dragged.get(group) ?? 0) : 0),
+        (this.#alone.get(group) ?? []).reduce((ns, layer) => {
+          const which = layer.sides.findIndex((s) => s.side === group);
+          return ns + this.#edge(layer, which, count, this.#reference);
+        }, 0) - (count === 0 ? (this.#dragged.get(group) ?? 0) : 0),
       layers: this.#together.map(({ sides, layers }) => ({
         sides,
         latencyNs: (first, second) => layers.reduce((ns, layer) => ns + this.#guess(layer, first, second), 0),
@@ -229,24 +239,33 @@ export class LatencyModel {
     const [, b] = layer.sides;
     const exact = this.#known.get(layer)?.get(b === undefined ? `${first}` : `${first},${second}`);
     if (exact !== undefined) return exact;
-    if (b === undefined) return this.#edge(layer, 0, first);
+    if (b === undefined) return this.#edge(layer, 0, first, this.#whole);
     const corner = this.#at(layer, this.#whole);
-    const [left, right] = [this.#edge(layer, 0, first), this.#edge(layer, 1, second)];
+    const [left, right] = [this.#edge(layer, 0, first, this.#whole), this.#edge(layer, 1, second, this.#whole)];
     return corner > 0 ? (left * right) / corner : left + right;
   }
 
-  /** Latency at one value of a side, the other whole: as measured, or between the next sums that were. */
-  #edge(layer: Layer, which: 0 | 1, value: number): number {
-    const { edges } = layer.sides[which] as LayerSide;
-    const other = layer.sides[1 - which];
-    const rest = other === undefined ? undefined : widthOf(other.side, this.#whole);
-    const at = (x: number) =>
-      this.#known.get(layer)?.get(rest === undefined ? `${x}` : which === 0 ? `${x},${rest}` : `${rest},${x}`) ?? 0;
-    let i = 0;
-    while (i + 1 < edges.length && (edges[i + 1] as number) <= value) i++;
-    const [low, high] = [edges[i] as number, edges[i + 1]];
-    if (low === value || high === undefined) return at(low);
-    return at(low) + ((value - low) / (high - low)) * (at(high) - at(low));
+  /** Latency along one side, the others as in `reference`: as measured, or on the line between the next values that were. */
+  #edge(layer: Layer, which: number, value: number, reference: ArrayLike<number>): number {
+    const known = this.#known.get(layer);
+    const key = layer.sides.map((s) => widthOf(s.side, reference));
+    const at = (x: number): number | undefined => {
+      key[which] = x;
+      return known?.get(key.join(","));
+    };
+    const exact = at(value);
+    if (exact !== undefined) return exact;
+    let below: readonly [number, number] | undefined;
+    for (const x of (layer.sides[which] as LayerSide).edges) {
+      const ns = at(x);
+      if (ns === undefined) continue;
+      if (x > value) {
+        if (below === undefined) return ns;
+        return below[1] + ((value - below[0]) / (x - below[0])) * (ns - below[1]);
+      }
+      below = [x, ns];
+    }
+    return below?.[1] ?? 0;
   }
 
   #at(layer: Layer, counts: ArrayLike<number>): number {
@@ -263,8 +282,49 @@ export class LatencyModel {
     );
   }
 
+  /**
+   * Measures the edges: the ends and the middle of each, then, where the middle is off the line between the ends, both halves
+   * likewise. What lies between is interpolated.
+   */
   async #measureEdges(): Promise<void> {
-    await this.#measure(this.#layers.flatMap((layer) => this.#edges(layer, this.#whole)));
+    let spans = this.#layers.flatMap((layer) =>
+      layer.sides.map((side): Span => {
+        // nothing left is a jump, not a width
+        const low = side.edges[0] === 0 && side.edges.length > 1 ? 1 : 0;
+        return { layer, side, low, high: side.edges.length - 1 };
+      }),
+    );
+    const at = ({ layer, side }: Span, i: number) => {
+      const counts = Int32Array.from(this.#whole);
+      side.reach(side.edges[i] as number, counts);
+      return { layer, counts };
+    };
+    await this.#measure(spans.flatMap((s) => [at(s, 0), at(s, s.low), at(s, middleOf(s)), at(s, s.high)]));
+    while (spans.length > 0) {
+      spans = spans.flatMap((span): Span[] => {
+        const { layer, side, low, high } = span;
+        const middle = middleOf(span);
+        if (high - low <= 2 || this.#isStraight(span)) return [];
+        return [
+          { layer, side, low, high: middle },
+          { layer, side, low: middle, high },
+        ];
+      });
+      await this.#measure(spans.map((s) => at(s, middleOf(s))));
+    }
+  }
+
+  /** Whether the middle of a span is on the line between its ends, as far as it matters. */
+  #isStraight(span: Span): boolean {
+    const { layer, side, low, high } = span;
+    const ns = [low, middleOf(span), high].map((i) => {
+      const counts = Int32Array.from(this.#whole);
+      side.reach(side.edges[i] as number, counts);
+      return this.#at(layer, counts);
+    }) as [number, number, number];
+    const [x0, x1, x2] = [low, middleOf(span), high].map((i) => side.edges[i]) as [number, number, number];
+    const line = ns[0] + ((x1 - x0) / (x2 - x0)) * (ns[2] - ns[0]);
+    return Math.abs(ns[1] - line) <= straight * ns[1];
   }
 
   async #measure(wanted: readonly { layer: Layer; counts: Int32Array }[]): Promise<void> {

@@ -116,7 +116,10 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
   };
 }
 
-/** Layers of the network with one group narrower, for every group and width, or gone where it may go as a whole. */
+/**
+ * Layers of the network with one group at each of its widths, all others whole; at some of them, all others at their
+ * narrowest, so that what lies between is known from both ends; and without each group that may go as a whole.
+ */
 function* sweptConfigs(
   analyzed: AnalyzedGraph,
   network: Network,
@@ -125,18 +128,26 @@ function* sweptConfigs(
 ): Generator<LayerConfig> {
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze });
   const widths = axisWidths(coupling);
-  const kept = Int32Array.from(coupling.groups, (g) => g.size);
-  for (const group of coupling.groups) {
-    for (const count of groupOptions(group, { alignment }, false)) {
-      if (count === group.size) continue;
-      kept[group.id] = count;
-      yield* networkConfigs(network, { dimsOf: (value) => dimsAt(analyzed, widths, value, kept) });
-    }
-    kept[group.id] = group.size;
-  }
+  const options = coupling.groups.map((g) => groupOptions(g, { alignment }, false));
+  const whole = coupling.groups.map((g) => g.size);
+  const narrowest = options.map((o) => o[0] as number);
+  const sweeps = [
+    { others: whole, at: (o: readonly number[]) => o },
+    { others: narrowest, at: (o: readonly number[]) => [...new Set([0, 0.25, 0.5, 1].map((p) => quantile(o, p)))] },
+  ];
+  for (const { others, at } of sweeps)
+    for (const group of coupling.groups)
+      for (const count of at(options[group.id] as readonly number[])) {
+        const kept = others.with(group.id, count);
+        yield* networkConfigs(network, { dimsOf: (value) => dimsAt(analyzed, widths, value, kept) });
+      }
   for (const id of groupsThatMayVanish(analyzed, coupling)) {
     const plan = coupling.groups.map((g) => Int32Array.from({ length: g.id === id ? 0 : g.size }, (_, i) => i));
     const { analyzed: rest } = applyPlan(analyzed, coupling, { kept: plan }, findOperator);
     yield* networkConfigs(networkOf(rest, network.traits), { dimsOf: () => undefined });
   }
+}
+
+function quantile(ascending: readonly number[], part: number): number {
+  return ascending[Math.round(part * (ascending.length - 1))] as number;
 }

@@ -69,6 +69,7 @@ export async function measureReach(
     oracle,
     presentNs,
     predict,
+    ...(options.onWarning ? { warn: options.onWarning } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
   });
   const smallest = await search.smallest();

@@ -34,6 +34,7 @@ export interface SearchInput<Model> {
   readonly presentNs: number;
   /** Rewrites the graph by the plan and predicts its latency. */
   readonly predict: (plan: Plan) => Promise<{ model: Model; predictedNs: number }>;
+  readonly warn?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -64,6 +65,11 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
     presentNs,
     async (counts) => (await predictCounts(counts)).predictedNs,
   );
+  const held = model.heldLayers;
+  if (held.length > 0)
+    input.warn?.(
+      `${held.length} layers depend on more widths than one table holds, and are taken one group at a time, the others as the last plan had them; the problem is solved again until that settles: ${held.slice(0, 5).join(", ")}${held.length > 5 ? ", ..." : ""}.`,
+    );
   const importanceOf = (counts: Int32Array) =>
     variables.reduce((s, v, i) => s + (v.values[v.options.indexOf(counts[i] as number)] ?? 0), 0);
 

@@ -76,6 +76,7 @@ export async function prepareStep(
     oracle,
     presentNs,
     predict,
+    warn,
     ...(options.mode ? { mode: options.mode } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
   });
