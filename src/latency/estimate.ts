@@ -3,7 +3,8 @@
  * or imported. An estimate rests on layers of the same kind that differ in numbers of channels alone. Between two of them
  * it is linear; where a layer depends on two numbers or more and only each by itself was measured,
  * latency(a, b) = latency(a, B) * latency(A, b) / latency(A, B), which holds for work that is proportional to both, or the
- * sum of the differences where the layer only moves data. Beyond what was measured nothing is estimated.
+ * sum of the differences where the layer only moves data. Beyond what was measured nothing is estimated, but that a layer
+ * which only moves data takes no longer than where it moves more.
  */
 import { type ConfigAttribute, type LayerConfig, layerKey, layoutDomain } from "./config.js";
 import { countedAs } from "./convolution.js";
@@ -150,13 +151,14 @@ export function estimateAt(target: readonly number[], measured: Measured, produc
   // Along one coordinate, the others as they are: nothing but measurements is used.
   const lines = target.map((_, j) => alongLine(target, j, measured)).filter((ns) => ns !== undefined);
   if (lines.length > 0) return Math.exp(lines.reduce((s, ns) => s + Math.log(Math.max(ns, 1)), 0) / lines.length);
-  if (target.length < 2) return undefined;
-  // From the nearest layer that is at least as wide in all, step by step along each.
+  if (target.length < 2 && product) return undefined;
+  // From the nearest layer, step by step along each; those that are wider in all come first.
   const distance = (at: readonly number[]): number =>
-    at.reduce((s, v, j) => s + Math.log(v / Math.max(1, target[j] ?? 1)), 0);
+    at.reduce((s, v, j) => s + Math.abs(Math.log(Math.max(1, v) / Math.max(1, target[j] ?? 1))), 0);
+  const isWider = (at: readonly number[]): boolean => at.every((v, j) => v >= (target[j] ?? 0));
   const bases = [...measured.values()]
-    .filter(({ at, ns }) => ns > 0 && at.every((v, j) => v >= (target[j] ?? 0)))
-    .sort((a, b) => distance(a.at) - distance(b.at));
+    .filter(({ ns }) => ns > 0)
+    .sort((a, b) => Number(isWider(b.at)) - Number(isWider(a.at)) || distance(a.at) - distance(b.at));
   for (const base of bases) {
     const steps = target.map((v, j) => alongLine(base.at.with(j, v), j, measured));
     if (steps.some((ns) => ns === undefined)) continue;
@@ -168,7 +170,9 @@ export function estimateAt(target: readonly number[], measured: Measured, produc
           known.reduce((ns, step) => ns + step - base.ns, base.ns),
         );
   }
-  return undefined;
+  // What only moves data takes no longer than where it moves more.
+  const wider = product ? [] : bases.filter((b) => isWider(b.at)).map((b) => b.ns);
+  return wider.length > 0 ? Math.min(...wider) : undefined;
 }
 
 /** At a point, from measured ones that differ from it in coordinate j only; linear between the two around it. */

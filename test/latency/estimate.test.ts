@@ -95,6 +95,8 @@ t.test("what only moves data adds up", (t) => {
   ]);
   t.equal(ask(table, concat(16, 8)), ns(16, 8));
   t.equal(ask(table, concat(12, 20)), ns(12, 20));
+  t.equal(ask(table, concat(4, 4)), ns(8, 32), "and takes no longer than where it moves more");
+  t.equal(ask(table, concat(64, 4)), undefined);
   t.end();
 });
 
