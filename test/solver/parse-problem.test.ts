@@ -1,5 +1,5 @@
 import t from "tap";
-import { parseProblem, solve } from "../../src/solver/index.js";
+import { type Problem, parseProblem, solve, verify } from "../../src/solver/index.js";
 
 const good = {
   format: "halp.problem/1",
@@ -72,13 +72,71 @@ const bad: readonly (readonly [string, unknown, string, RegExp])[] = [
   ["an infinite entry", withPart("factors.0.latency.2", Infinity), "HALP_PROBLEM_NUMBER", /latency\[2\].*Infinity/],
   ["a value table with null", withPart("factors.0.value", [0, null, 1]), "HALP_PROBLEM_NUMBER", /value\[1\]/],
   ["a value table too long", withPart("factors.0.value", [0, 1, 2, 3]), "HALP_PROBLEM_RAGGED", /value has 4 entries/],
+  [
+    "a typed array of values",
+    withPart("variables.0.values", new Float64Array(3)),
+    "HALP_PROBLEM_VARIABLE",
+    /"a".*Float64Array/,
+  ],
+  [
+    "a typed array of latencies",
+    withPart("factors.0.latency", new Float64Array(3)),
+    "HALP_PROBLEM_FACTOR",
+    /Float64Array/,
+  ],
+  ["a hole in a table", withPart("factors.0.latency", holed(3)), "HALP_PROBLEM_NUMBER", /latency\[0\].*nothing/],
+  ["a hole among variables", withPart("variables", holed(2)), "HALP_PROBLEM_VARIABLE", /variables\[0\].*nothing/],
+  ["a hole among factors", withPart("factors", holed(2)), "HALP_PROBLEM_FACTOR", /factors\[0\].*nothing/],
+  ["a hole among names", withPart("factors.1.variables", holed(2)), "HALP_PROBLEM_FACTOR", /variables\[0\].*nothing/],
+  ["a bigint", withPart("variables.0.values.1", 3n), "HALP_PROBLEM_NUMBER", /values\[1\].*3n/],
+  ["a symbol for a name", withPart("variables.0.name", Symbol("a")), "HALP_PROBLEM_VARIABLE", /Symbol\(a\)/],
+  ["sums that overflow", withPart("factors.0.latency", [0, 1, 1e308]), "HALP_PROBLEM_NUMBER", /overflow/],
+  ["a getter that throws", withGetter(), "HALP_PROBLEM_FORMAT", /cannot be read: no entry/],
+  ["a proxy that was revoked", revoked(), "HALP_PROBLEM_FORMAT", /cannot be read/],
 ];
+
+function holed(length: number): unknown[] {
+  return new Array(length);
+}
+
+function withGetter(): unknown {
+  return {
+    ...good,
+    get factors() {
+      throw new Error("no entry");
+    },
+  };
+}
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
 
 for (const [what, problem, code, message] of bad)
   t.test(`${what} is refused with ${code}`, async (t) => {
     for (const backend of ["wasm", "js"] as const)
       t.throws(() => solve(problem as never, 1, { backend }), { code, message });
   });
+
+t.test("numbers at the edge, names like those of objects, and objects without a prototype are fine", async (t) => {
+  const bare = Object.assign(Object.create(null), good);
+  t.same(parseProblem(bare), good);
+  const names = ["__proto__", "constructor", "toString", "hasOwnProperty"];
+  const problem: Problem = {
+    format: "halp.problem/1",
+    variables: names.map((name) => ({ name, values: [-0, 5e-324, 1e300] })),
+    factors: names.map((name) => ({ variables: [name], latency: [-0, 1e-320, 2e300] })),
+  };
+  for (const backend of ["wasm", "js"] as const) {
+    const solution = solve(problem, 4e300, { backend });
+    verify(problem, solution, 4e300);
+    t.same(Object.keys(solution.choice), names);
+    // to the quantum: 1e300 is no decimal
+    t.ok(Math.abs(solution.value - 2e300) < 1e288 && solution.status === "optimal");
+  }
+});
 
 t.test("ten million options are refused at once", async (t) => {
   const values = new Array<number>(10_000_000).fill(0);

@@ -51,3 +51,32 @@ for (const backend of ["wasm", "js"] as const) {
     }
   });
 }
+
+t.test("nine variables of eight options all tied together: too wide for a proof, soon answered", async (t) => {
+  const nine = completeProblem(9, 8, 5);
+  const solution = solve(nine, 36 * 42, { timeLimitMs: 1000 });
+  verify(nine, solution, 36 * 42);
+  t.equal(solution.status, "feasible");
+  t.ok(solution.gap > 0 && solution.gap < 1);
+});
+
+t.test("dense and scattered graphs of many variables are planned in good time", async (t) => {
+  const limits = { timeLimitMs: 0 };
+  const dense = completeProblem(250, 1, 1);
+  t.equal(solve(dense, 1e9, limits).status, "optimal");
+  const names = Array.from({ length: 8_000 }, (_, i) => `v${i}`);
+  const scattered: Problem = {
+    format: "halp.problem/1",
+    variables: names.map((name) => ({ name, values: [0, 1] })),
+    factors: names.slice(0, 4_000).map((name, i) => ({
+      variables: [name, `v${i + 4_000}`],
+      latency: [
+        [0, 1],
+        [1, 3],
+      ],
+    })),
+  };
+  const solution = solve(scattered, 2000, limits);
+  verify(scattered, solution, 5000);
+  t.ok(solution.upperBound >= 2000 && solution.value <= 2000);
+});
