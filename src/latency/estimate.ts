@@ -61,6 +61,22 @@ export class Estimator {
   }
 
   /**
+   * A latency that the layer is unlikely to exceed: the least of those, in any layout, that are at least as wide in all. Too
+   * rough to predict with; undefined where there is none.
+   */
+  bound(config: LayerConfig): number | undefined {
+    const counted = countedAs(this.#table.device, config);
+    if (!counted) return 0;
+    const { widths } = familyOf(counted);
+    const { points = [] } =
+      (changesNoLayout(counted) ? this.#anyLayout.get(familyOf(inPlain(counted)).name) : undefined) ??
+      this.#families.get(familyOf(counted).name) ??
+      {};
+    const wider = points.filter((p) => p.widths.every((v, i) => v >= (widths[i] ?? 0)));
+    return wider.length > 0 ? Math.min(...wider.map((p) => p.entry.ns)) : undefined;
+  }
+
+  /**
    * The step between the numbers of channels that the table holds: the commonest from one to the next. 1 where it holds no
    * kind of layer at three numbers or more.
    */

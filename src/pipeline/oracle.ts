@@ -10,6 +10,7 @@ import {
   lookup,
   measureMissing,
   missing,
+  missingKeys,
   type Network,
   networkConfigs,
   networkOf,
@@ -20,6 +21,7 @@ import {
   predictNs,
   probeAlignment,
   readAlignment,
+  tableKey,
 } from "../latency/index.js";
 import type { PruneOptions } from "./types.js";
 
@@ -30,13 +32,19 @@ export interface Oracle {
   /** Whether the table is of this machine: then it grows, and what is measured here speaks of its device. */
   readonly isOwn: boolean;
   /**
-   * Measures what is missing; in a table of another device it is estimated from layers around it.
+   * Measures what is missing. In a table of another device it is estimated from layers around it, or bounded by wider ones:
+   * good enough to search with.
    * @throws HalpError HALP_TABLE_MISSING_KEY where it cannot be
    */
   ensure(configs: readonly LayerConfig[]): Promise<void>;
-  /** Nanoseconds. @throws HalpError HALP_TABLE_MISSING_KEY */
+  /** As {@link ensure}, with nothing rougher than estimates: good enough to predict with. */
+  require(configs: readonly LayerConfig[]): Promise<void>;
+  /** Nanoseconds; in a table of another device possibly an upper bound. @throws HalpError HALP_TABLE_MISSING_KEY */
   latencyNs(config: LayerConfig): number;
-  /** Predicted nanoseconds of one run of a whole network, what is missing measured first. */
+  /**
+   * Predicted nanoseconds of one run of a whole network, what is missing measured first.
+   * @throws HalpError HALP_TABLE_MISSING_KEY with all that a table of another device does not tell
+   */
   predictNs(analyzed: AnalyzedGraph): Promise<number>;
   /** The multiple of channels that options are offered at. */
   readonly alignment: number;
@@ -64,6 +72,13 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
       });
       return;
     }
+    const hopeless = new Set(configs.filter((c) => !hasBound(c)).map((c) => tableKey(table, c) ?? ""));
+    if (hopeless.size > 0) throw missing(table, [...hopeless]);
+  };
+  const hasBound = (config: LayerConfig) =>
+    estimator.fill([config]).length === 0 || estimator.bound(config) !== undefined;
+  const require = async (configs: readonly LayerConfig[]) => {
+    if (isOwn) return await ensure(configs);
     const unknown = estimator.fill(configs);
     if (unknown.length > 0) throw missing(table, unknown);
   };
@@ -71,6 +86,7 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
     warn(
       `The table is of another device (${table.device.cpu}): layers that it lacks are estimated from those around them, and the budget is held against the prediction. Measure the result on that device.`,
     );
+  const isHeld = (config: LayerConfig) => isOwn || missingKeys(table, [config]).length === 0;
   const networks = new WeakMap<AnalyzedGraph, Network>();
   let warnedOfKinds = false;
   const network = (analyzed: AnalyzedGraph) => {
@@ -92,10 +108,11 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
     isOwn,
     networkOf: network,
     ensure,
-    latencyNs: (config) => lookup(table, config),
+    require,
+    latencyNs: (config) => (isHeld(config) ? undefined : estimator.bound(config)) ?? lookup(table, config),
     predictNs: async (analyzed) => {
       const configs = networkConfigs(network(analyzed), { dimsOf: (v) => analyzed.types.get(v)?.dims });
-      await ensure(configs);
+      await require(configs);
       return predictNs(table, configs);
     },
     alignment,

@@ -73,6 +73,7 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
   const importanceOf = (counts: Int32Array) =>
     variables.reduce((s, v, i) => s + (v.values[v.options.indexOf(counts[i] as number)] ?? 0), 0);
 
+  let untold: HalpError | undefined;
   /** Solves for plan after plan; `aimOf` says, try by try, what the problem's budget is. */
   async function* walk(aimOf: () => number) {
     let counts: Int32Array = whole;
@@ -85,8 +86,12 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
       const solution = solve(problem);
       const next = countsOf(variables, solution);
       const made = await predictCounts(next).catch((error: unknown) => {
-        if (!(error instanceof HalpError) || error.code !== "HALP_PLAN_DISCONNECTS") throw error;
+        if (!(error instanceof HalpError)) throw error;
+        if (error.code === "HALP_TABLE_MISSING_KEY") untold = error;
+        else if (error.code !== "HALP_PLAN_DISCONNECTS") throw error;
       });
+      // A table of another device cannot tell what this plan takes: what was found before has to do.
+      if (untold) return;
       if (!made) {
         // These groups may go each alone, but not all at once: from now on each keeps something.
         variables = variables.map((v, g) => (next[g] === 0 ? withoutZero(v) : v));
@@ -105,6 +110,7 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
   const smallest = async () => {
     let best: Candidate<Model> | undefined;
     for await (const found of walk(() => 0)) if (!best || found.predictedNs < best.predictedNs) best = found;
+    if (!best && untold) throw untold;
     return best as Candidate<Model>;
   };
 
@@ -122,6 +128,7 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
         if (!met) misses++;
       }
       if (best) return best;
+      if (untold) throw untold;
       const least = await smallest();
       if (least.predictedNs <= targetNs) return least;
       throw new HalpError(
@@ -156,7 +163,8 @@ async function thoseThatAreKnown(
       counts[v.group.id] = count;
       try {
         if (count === 0) await predict(counts);
-        else await oracle.ensure(networkConfigs(network, { dimsOf: (name) => dimsAt(analyzed, widths, name, counts) }));
+        else
+          await oracle.require(networkConfigs(network, { dimsOf: (name) => dimsAt(analyzed, widths, name, counts) }));
         kept.push(i);
       } catch (error) {
         if (!(error instanceof HalpError) || error.code !== "HALP_TABLE_MISSING_KEY") throw error;
