@@ -8,7 +8,7 @@ import { type FlatRequest, type PackedProblems, pack, sizeOf, unpack } from "./p
 
 /** Requests sent to a worker at once: enough to hide the message, few enough to share evenly. */
 const mostAtOnce = 128;
-/** Numbers in a message of several flat problems: a few megabytes. */
+/** Numbers in a message of several problems: a few megabytes. */
 const mostNumbers = 400_000;
 
 /** How limits go to a pool: a signal in place of a function, which another thread could not call. */
@@ -28,8 +28,29 @@ export interface RequestKind<R, A> {
   read(requests: readonly R[], first: number, reply: Reply, answers: A[]): void;
 }
 
+/** As many requests as fit a message, one at least. */
+function endBySize<R>(requests: readonly R[], from: number, to: number, size: (request: R) => number): number {
+  let end = from + 1;
+  for (let n = size(requests[from]!); end < to; end++) {
+    n += size(requests[end]!);
+    if (n > mostNumbers) break;
+  }
+  return end;
+}
+
+/** About as many numbers as a problem has; the worker checks it. */
+function entriesOf(request: Request): number {
+  const lengthOf = (x: unknown): number => (Array.isArray(x) ? x.length : 0);
+  const { factors } = (request?.problem ?? {}) as { readonly factors?: unknown };
+  if (!Array.isArray(factors)) return 0;
+  return factors.reduce((n: number, factor: { readonly latency?: unknown } | null) => {
+    const table = factor?.latency;
+    return n + lengthOf(table) * Math.max(1, Array.isArray(table) ? lengthOf(table[0]) : 0);
+  }, 0);
+}
+
 export const problemRequests: RequestKind<Request, Solution> = {
-  end: (_, __, to) => to,
+  end: (requests, from, to) => endBySize(requests, from, to, entriesOf),
   part: (requests, from, to) => ({ kind: "problems", first: from, requests: requests.slice(from, to) }),
   read(_, first, reply, answers) {
     if (reply.kind === "problems")
@@ -38,14 +59,7 @@ export const problemRequests: RequestKind<Request, Solution> = {
 };
 
 export const flatRequests: RequestKind<FlatRequest, FlatSolution> = {
-  end(requests, from, to) {
-    let end = from + 1;
-    for (let n = sizeOf(requests[from]!); end < to; end++) {
-      n += sizeOf(requests[end]!);
-      if (n > mostNumbers) break;
-    }
-    return end;
-  },
+  end: (requests, from, to) => endBySize(requests, from, to, sizeOf),
   part: (requests, from, to, spare) => ({ kind: "flat", first: from, problems: pack(requests, from, to, spare) }),
   read(requests, first, reply, answers) {
     if (reply.kind === "flat") unpack(reply.answers, requests, first, answers);
