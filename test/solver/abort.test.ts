@@ -15,10 +15,11 @@ function abortedAtLook(n: number): AbortSignal {
 
 const strong = hardProblem("strong", 60, 30, 1000, 1);
 const chain = jointChain(24, 40, 3);
+const wide = completeProblem(11, 4, 3);
 const problems: readonly (readonly [string, Problem, number])[] = [
   ["one-variable factors", strong, strong.budget!],
   ["two-variable factors", chain, chain.budget!],
-  ["too wide for a proof", completeProblem(11, 4, 3), 55 * 44],
+  ["too wide for a proof", wide, 55 * 44],
 ];
 
 for (const backend of ["wasm", "js"] as const)
@@ -27,7 +28,9 @@ for (const backend of ["wasm", "js"] as const)
       const reference = solve(problem, budget, { backend, timeLimitMs: 300 });
       const statuses = new Set<string>();
       let wrong = "";
-      for (const look of [1, 2, 3, 5, 9, 22, 60, 1e9]) {
+      // in plain JavaScript a wide problem takes a second a run
+      const looks = backend === "js" && problem === wide ? [1, 3, 1e9] : [1, 2, 3, 5, 9, 22, 60, 1e9];
+      for (const look of looks) {
         const signal = abortedAtLook(look);
         const limits = look === 1e9 ? { signal, timeLimitMs: 100 } : { signal };
         const solution = await solveAsync(problem, budget, { backend, ...limits });
