@@ -70,6 +70,42 @@ t.test("flat batches of any size answer as one thread does, and leave the caller
   t.same(await pool.solveBatch([]), []);
 });
 
+/** The same problems in one shared memory. */
+function inSharedMemory(requests: readonly FlatRequest[]): FlatRequest[] {
+  const bytes = requests.reduce(
+    (n, { problem }) => n + 8 * (problem.offset.length + problem.value.length + problem.latency.length),
+    0,
+  );
+  const memory = new SharedArrayBuffer(bytes);
+  let at = 0;
+  const place = (length: number): number => {
+    const from = at;
+    at += 8 * length;
+    return from;
+  };
+  return requests.map(({ problem, budget }) => {
+    const offset = new Int32Array(memory, place(problem.offset.length), problem.offset.length);
+    const value = new Float64Array(memory, place(problem.value.length), problem.value.length);
+    const latency = new Float64Array(memory, place(problem.latency.length), problem.latency.length);
+    offset.set(problem.offset);
+    value.set(problem.value);
+    latency.set(problem.latency);
+    return { problem: { offset, value, latency }, budget };
+  });
+}
+
+t.test("flat problems in shared memory, some or all", async (t) => {
+  const pool = await createSolverPool({ workers: 2 });
+  t.teardown(() => pool.close());
+  const requests = flatRequests(500, 8);
+  const expected = await pool.solveFlatBatch(requests);
+  const shared = inSharedMemory(requests);
+  t.same(await pool.solveFlatBatch(shared), expected);
+  t.same(await pool.solveFlatBatch(requests.map((r, i) => (i % 100 === 7 ? r : shared[i]!))), expected);
+  t.same(await pool.solveFlatBatch(requests.map((r, i) => (i > 250 ? r : shared[i]!))), expected);
+  t.same(createFlatSolver().solve(shared[3]!.problem, shared[3]!.budget), expected[3]);
+});
+
 t.test("what is wrong comes back as HalpError: its code, exit code, and which request it was", async (t) => {
   const pool = await createSolverPool({ workers: 2 });
   t.teardown(() => pool.close());

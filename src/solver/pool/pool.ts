@@ -28,7 +28,7 @@ export interface SolverPoolOptions {
 
 /**
  * Solvers in worker threads, for many callers: their requests take turns. Idle workers do not keep the process alive. What is
- * handed over is copied; leave it as it is until the answer is there.
+ * handed over is copied (flat problems that lie in one SharedArrayBuffer are not); leave it as it is until the answer is there.
  */
 export interface SolverPool {
   readonly size: number;
@@ -113,7 +113,10 @@ export class WorkerPool implements SolverPool {
 
   async close(): Promise<void> {
     this.#giveUp(poolError("the solver pool is closed"));
-    await Promise.all(this.#places.map(({ thread }) => thread?.end()));
+    const threads = this.#places.map(({ thread }) => thread);
+    // what they still say is not heard: it would let go of them before they have ended
+    for (const place of this.#places) place.thread = null;
+    await Promise.all(threads.map((thread) => thread?.end()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

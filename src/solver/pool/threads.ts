@@ -32,6 +32,8 @@ export async function startThread(startWorker?: () => WebWorker): Promise<Thread
       else worker.unref();
     },
     end: async () => {
+      // else the process may end before this does
+      worker.ref();
       await worker.terminate();
     },
   };
