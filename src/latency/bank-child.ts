@@ -1,5 +1,14 @@
 /** The process in which layers are timed. */
-import { modelBytes, pinThreads, profileModel, runtimeVersion, serveParent } from "../runtime/index.js";
+import type { Node } from "../graph/ir.js";
+import {
+  lowerMean,
+  modelBytes,
+  pinThreads,
+  profileModel,
+  randomFeeds,
+  runtimeVersion,
+  serveParent,
+} from "../runtime/index.js";
 import { attributeKernels, type RawLayer, readerNs } from "./attribute.js";
 import { buildBank } from "./bank.js";
 import type { LayerConfig } from "./config.js";
@@ -28,6 +37,16 @@ export interface BankReply {
   readonly idleNs: number | undefined;
 }
 
+export interface WholeTask {
+  readonly model: Uint8Array;
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  readonly threads: number;
+}
+export interface WholeReply {
+  /** Of the network as the runtime rewrote it. Nanoseconds with the profiler's cost. */
+  readonly kernels: readonly (Pick<Node, "name" | "opType" | "inputs" | "outputs"> & { readonly ns: number })[];
+}
+
 serveParent({
   pin: pinThreads,
   probe: ({ threads }: { threads: number }): ProbeReply => ({
@@ -47,6 +66,17 @@ serveParent({
       layers: layers.slice(0, -1),
       referenceNs: referenceNs(profile, bank.prefixOf(task.configs.length)),
       idleNs: readerNs(profile),
+    };
+  },
+  whole: ({ model, inputs, threads }: WholeTask): WholeReply => {
+    const runs = (once: number) => Math.round(Math.min(60, Math.max(8, 3e8 / once)));
+    const { kernels, optimized } = profileModel(model, randomFeeds(model, inputs), { threads, runs });
+    const nodes = new Map(optimized.graph.nodes.map((n) => [n.name, n]));
+    return {
+      kernels: kernels.map(({ name, ns }) => {
+        const { opType = "", inputs = [], outputs = [] } = nodes.get(name) ?? {};
+        return { name, opType, inputs, outputs, ns: lowerMean(ns) };
+      }),
     };
   },
 });

@@ -32,6 +32,7 @@ export {
 } from "./device.js";
 export { Estimator } from "./estimate.js";
 export { importedKeyForm, importTable } from "./import-table.js";
+export { type LayerTimes, measureLayers, type NetworkLayers, predictLayers } from "./layers.js";
 export type { Widths } from "./layout.js";
 export {
   type CreateOptions,
@@ -45,7 +46,7 @@ export {
 export type { GpuOptions } from "./meter.js";
 export type { Network, Segment } from "./network.js";
 export type { Calibration } from "./probes.js";
-export { networkConfigs, segmentConfigs } from "./segment-config.js";
+export { networkConfigs, networkLayers, segmentConfigs } from "./segment-config.js";
 export { networkOf, segmentsOf } from "./segments.js";
 export {
   type LatencyTable,

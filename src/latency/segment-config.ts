@@ -39,10 +39,18 @@ export function segmentConfigs(
   return configsUnder(segment, new Layouts(segment.network, { dimsOf, nodeOf }));
 }
 
-/** As {@link segmentConfigs}, for many segments under the same widths. */
-export function networkConfigs(network: Network, widths: Widths): readonly LayerConfig[] {
+/** As {@link segmentConfigs}, for all segments under the same widths. */
+export function networkLayers(
+  network: Network,
+  widths: Widths,
+): readonly { readonly segment: Segment; readonly configs: readonly LayerConfig[] }[] {
   const layouts = new Layouts(network, widths);
-  return network.segments.flatMap((s) => configsUnder(s, layouts));
+  return network.segments.map((segment) => ({ segment, configs: configsUnder(segment, layouts) }));
+}
+
+/** The configurations of {@link networkLayers}, one after another. */
+export function networkConfigs(network: Network, widths: Widths): readonly LayerConfig[] {
+  return networkLayers(network, widths).flatMap(({ configs }) => configs);
 }
 
 function configsUnder(segment: Segment, layouts: Layouts): readonly LayerConfig[] {

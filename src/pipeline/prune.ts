@@ -9,6 +9,7 @@ import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measureModels, measurePair } from "../runtime/index.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, type PruneData } from "./data.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
+import { layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
 import { budgetSchedule } from "./schedule.js";
@@ -98,6 +99,8 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   };
   await writeJson(options.runFolder, "plan.json", planRecord(coupling, candidate.plan));
   await writeJson(options.runFolder, "result.json", result);
+  const layers = await layerRecord(oracle, analyzed, candidate.model.analyzed, options);
+  await writeJson(options.runFolder, "layers.json", layers);
   if (oracle.isOwn && best.ratio > highest(ratio, options)) throw missedBudget(result);
   return result;
 }

@@ -8,6 +8,7 @@ export {
   readTicks,
   watchConditions,
 } from "./conditions.js";
+export { randomFeeds } from "./feeds.js";
 export { runtimeVersion } from "./load.js";
 export {
   type InputDims,

@@ -1,11 +1,11 @@
 /** The process in which {@link measureModels} times. */
-import { HalpError } from "../errors.js";
 import { serveParent } from "./child.js";
+import { feedsFor } from "./feeds.js";
 import type { MeasureTask, RawTimings } from "./measure-models.js";
 import { pinThreads } from "./pinning.js";
-import { randomTensor, uniform } from "./random-data.js";
+import { uniform } from "./random-data.js";
 import { createSession, type Session } from "./session.js";
-import { isRuntimeType, type RuntimeTensor } from "./tensor.js";
+import type { RuntimeTensor } from "./tensor.js";
 
 /** A sample shorter than this is made of several runs. */
 const blockNs = 2e6;
@@ -17,7 +17,7 @@ function measure(task: MeasureTask, report: (p: unknown) => void): RawTimings {
   const sessions: Session[] = [];
   try {
     for (const model of task.models) sessions.push(createSession(model, { threads: task.threads }));
-    const timers = sessions.map((s, i) => timerOf(s, feedsOf(s, task.inputs[i] ?? {}, task.seed)));
+    const timers = sessions.map((s, i) => timerOf(s, feedsFor(s, task.inputs[i] ?? {}, task.seed)));
     const runs = timers.map((t) => {
       let once = Number.POSITIVE_INFINITY;
       for (let i = 0; i < warmUps; i++) once = Math.min(once, t(1));
@@ -54,25 +54,4 @@ function timerOf(session: Session, feeds: Record<string, RuntimeTensor>): (n: nu
     for (let i = 0; i < n; i++) session.run(feeds);
     return Number(process.hrtime.bigint() - start) / n;
   };
-}
-
-function feedsOf(
-  session: Session,
-  inputs: Readonly<Record<string, readonly number[]>>,
-  seed: number,
-): Record<string, RuntimeTensor> {
-  const feeds: Record<string, RuntimeTensor> = {};
-  session.inputs.forEach((v, i) => {
-    if (!isRuntimeType(v.dtype))
-      throw new HalpError("HALP_RUNTIME_TYPE", `Input "${v.name}" is of type ${v.dtype ?? "unknown"}; cannot measure.`);
-    const dims = inputs[v.name] ?? v.dims;
-    if (!dims.every((d) => typeof d === "number"))
-      throw new HalpError(
-        "HALP_DYNAMIC_INPUT",
-        `Input "${v.name}" has dims [${v.dims.map((d) => d ?? "?").join(", ")}]; give numbers for all of them.`,
-        { name: v.name },
-      );
-    feeds[v.name] = randomTensor(v.dtype, dims, seed + i);
-  });
-  return feeds;
 }

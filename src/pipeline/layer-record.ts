@@ -1,0 +1,27 @@
+/** `halp.layers/1`: each layer of the network before and after, predicted and measured, for the run folder. */
+import type { AnalyzedGraph } from "../graph/analysis.js";
+import { measureLayers, type NetworkLayers, predictLayers } from "../latency/index.js";
+import type { Oracle } from "./oracle.js";
+import type { PruneOptions } from "./types.js";
+
+export interface LayerRecord {
+  readonly format: "halp.layers/1";
+  readonly dense: NetworkLayers;
+  readonly pruned: NetworkLayers;
+}
+
+/** With a table of another device nothing is measured: it would say nothing of that device. */
+export async function layerRecord(
+  oracle: Oracle,
+  dense: AnalyzedGraph,
+  pruned: AnalyzedGraph,
+  options: Pick<PruneOptions, "pin" | "signal">,
+): Promise<LayerRecord> {
+  const { pin, signal } = options;
+  const given = { ...(pin ? { pin } : {}), ...(signal ? { signal } : {}) };
+  const layersOf = async (analyzed: AnalyzedGraph) => {
+    const network = oracle.networkOf(analyzed);
+    return oracle.isOwn ? await measureLayers(network, oracle.table, given) : predictLayers(network, oracle.table);
+  };
+  return { format: "halp.layers/1", dense: await layersOf(dense), pruned: await layersOf(pruned) };
+}
