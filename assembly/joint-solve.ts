@@ -468,10 +468,10 @@ export function jointRun(maxStates: f64, gap: f64, work: f64): i32 {
   while (nextStep < stepCount && currentCount > 0) {
     if (jointStates > tieStates) exhaustive = false;
     const close = gap > 0 && bound - bestValue <= gap * abs(bestValue);
-    if ((close || jointStates > maxStates) && floor(bound + margin) > bestValue) return jointFinish(FEASIBLE);
+    if (jointStates > maxStates || (close && floor(bound + margin) > bestValue)) return jointFinish(FEASIBLE);
     if (spent > work) return RUNNING;
     spent += <f64>currentCount * <f64>stepOf(reduced, nextStep).options;
-    if (!advance()) return jointFinish(floor(bound + margin) > bestValue ? FEASIBLE : OPTIMAL);
+    if (!advance()) return jointFinish(FEASIBLE);
   }
   return jointFinish(OPTIMAL);
 }

@@ -447,18 +447,18 @@ export function run(maxStates: f64, gap: f64, work: f64): i32 {
     if (states > tieStates) exhaustive = false;
     if (cutoff() < 0) break;
     const close = gap > 0 && bound - bestValue <= gap * abs(startValue + bestValue);
-    if ((close || states > maxStates) && floor(bound + margin) > bestValue) return finish(FEASIBLE);
+    if (states > maxStates || (close && floor(bound + margin) > bestValue)) return finish(FEASIBLE);
     if (spent > work) return RUNNING;
     const l = getI(order, next);
     spent += <f64>currentCount * <f64>(getI(itemStart, l + 1) - getI(itemStart, l));
-    if (!decide(l)) return finish(floor(bound + margin) > bestValue ? FEASIBLE : OPTIMAL);
+    if (!decide(l)) return finish(FEASIBLE);
   }
   return finish(OPTIMAL);
 }
 
 /** Writes the best known choice. `status` is OPTIMAL where the proof is done, else FEASIBLE. */
 export function finish(status: i32): i32 {
-  const upper = startValue + (status == OPTIMAL ? bestValue : floor(bound + margin));
+  const upper = startValue + (status == OPTIMAL ? bestValue : max(bestValue, floor(bound + margin)));
   let stage = bestStage;
   let state = bestState;
   let steps = bestSteps;

@@ -17,8 +17,8 @@ export interface BackendProblem {
   solve(budget: number, limits: Watch): Outcome;
   /** The same, a few milliseconds of work at a time. Only one solve at a time may be under way in a backend. */
   slices?(budget: number, limits: Watch): Generator<undefined, Outcome>;
-  /** A way to the points from one weight to another that is faster than one solve a point. */
-  parts?(from: number, to: number): PartFinder;
+  /** A way to the points from one weight to another that is faster than one solve a point; null: the time is up. */
+  parts?(from: number, to: number, limits: Watch): PartFinder | null;
   /** The corners of the frontier's upper convex hull; absent where no choice exists or the backend cannot tell. */
-  hull?(): GridPoints;
+  hull?(limits: Watch): GridPoints;
 }

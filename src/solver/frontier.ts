@@ -61,13 +61,14 @@ export interface PartFinder {
  * smaller where they are too much at once; what is too much even between neighbouring corners is swept.
  */
 export function joinParts(
-  finder: PartFinder,
+  finder: PartFinder | null,
   problem: BackendProblem,
   from: number,
   to: number,
   maxPoints: number,
   watch: Watch,
 ): GridPoints {
+  if (finder === null) return { weight: [], value: [], complete: false };
   const { corners } = finder;
   const parts: { readonly weight: ArrayLike<number>; readonly value: ArrayLike<number> }[] = [];
   let count = 0;
@@ -147,11 +148,14 @@ export function hullBetween(
   first: { readonly weight: number; readonly value: number },
   last: { readonly weight: number; readonly value: number },
   evaluate: Evaluate,
+  watch: Watch,
 ): GridPoints {
+  let complete = true;
   const weight = [first.weight];
   const value = [first.value];
   const split = (a: typeof first, b: typeof first): void => {
-    if (b.weight - a.weight > 1) {
+    if (watch.expired()) complete = false;
+    else if (b.weight - a.weight > 1) {
       const lambda = (b.value - a.value) / (b.weight - a.weight);
       const met = evaluate(lambda);
       const rise = met.value - a.value - lambda * (met.weight - a.weight);
@@ -166,7 +170,7 @@ export function hullBetween(
     value.push(b.value);
   };
   if (last.weight > first.weight) split(first, last);
-  return { weight, value, complete: true };
+  return { weight, value, complete };
 }
 
 /** The hull's corners among points that all lie on it, by rising weight. */

@@ -1,9 +1,11 @@
+import { HalpError } from "../errors.js";
 import type { BackendProblem } from "./backend.js";
 import { type GridPoints, joinParts, sweepFrontier } from "./frontier.js";
 import { type Limits, type Outcome, watch } from "./limits.js";
 import type { Model } from "./model.js";
 import { checkBudget } from "./parse-problem.js";
 import { budgetToGrid } from "./quantise.js";
+import { show } from "./show.js";
 import { toSolution } from "./solution.js";
 import type { Quantum, Solution } from "./types.js";
 
@@ -15,6 +17,8 @@ export interface FrontierOptions {
   readonly to?: number;
   /** The list ends (from the top) once it has so many points. Default 100,000. */
   readonly maxPoints?: number;
+  /** Asked between parts of the work; true ends it. */
+  readonly stopped?: () => boolean;
   readonly timeLimitMs?: number;
 }
 
@@ -22,7 +26,7 @@ export interface FrontierOptions {
 export interface Frontier {
   readonly latency: Float64Array;
   readonly value: Float64Array;
-  /** False where maxPoints or the time limit cut the list off at its low end. */
+  /** False where maxPoints, the time limit or `stopped` cut the list off at its low end; of a hull, corners are missing then. */
   readonly complete: boolean;
   readonly quantum: Quantum;
   /** The whole solution at point i; it is solved for when asked. */
@@ -85,16 +89,18 @@ export class Prepared implements PreparedProblem {
   }
 
   frontier(options: FrontierOptions = {}): Frontier {
-    const limit = watch({ timeLimitMs: options.timeLimitMs }, this.#clock);
+    const limit = watch({ timeLimitMs: options.timeLimitMs, stopped: options.stopped }, this.#clock);
+    const most = options.maxPoints ?? 100_000;
+    if (!(typeof most === "number" && most >= 1))
+      throw new HalpError("HALP_LIMIT", `maxPoints must be a number from 1, not ${show(most)}`, { name: "maxPoints" });
     const largest = 2 ** 53;
     const from =
       options.from === undefined ? -largest : -budgetToGrid(-checkBudget(options.from), this.#model.weightScale, 0);
     const to = options.to === undefined ? largest : this.#grid(options.to);
     let points: GridPoints;
-    if (options.hull === true) points = within(this.#problem.hull?.() ?? none, from, to);
+    if (options.hull === true) points = within(this.#problem.hull?.(limit) ?? none, from, to);
     else {
-      const most = options.maxPoints ?? 100_000;
-      const parts = this.#problem.parts?.(from, to);
+      const parts = this.#problem.parts?.(from, to, limit);
       points =
         parts === undefined
           ? sweepFrontier(this.#problem, from, to, most, limit)

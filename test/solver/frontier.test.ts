@@ -42,6 +42,20 @@ for (const backend of ["wasm", "js"] as const)
     t.equal(wrong, 0);
   });
 
+t.test("a joint frontier that is stopped, hull or points, says so", async (t) => {
+  let seed = 1;
+  while (!randomProblem(seed, { pairs: true }).problem.factors.some((f) => f.variables.length === 2)) seed++;
+  const { problem } = randomProblem(seed, { pairs: true });
+  for (const backend of ["wasm", "js"] as const) {
+    const prepared = createSolver({ backend }).prepare(problem);
+    t.equal(prepared.frontier({ stopped: () => true }).complete, false);
+    let asked = 0;
+    const some = prepared.frontier({ stopped: () => ++asked > 3 });
+    const all = prepared.frontier();
+    for (const latency of some.latency) t.ok(all.latency.includes(latency));
+  }
+});
+
 t.test("a part of the frontier, its limits, and the solution at a point", async (t) => {
   let seed = 1;
   while (bruteForce(randomProblem(seed).problem, 0).frontier.length < 6) seed++;
@@ -60,5 +74,10 @@ t.test("a part of the frontier, its limits, and the solution at a point", async 
     t.match(solution, { status: "optimal", latency: all.latency[1], value: all.value[1] });
     t.throws(() => prepared.frontier({ to: Number.NaN }), { code: "HALP_BUDGET" });
     t.throws(() => prepared.frontier({ timeLimitMs: -1 }), { code: "HALP_LIMIT" });
+    for (const maxPoints of [0, Number.NaN, -3])
+      t.throws(() => prepared.frontier({ maxPoints }), { code: "HALP_LIMIT" }, `maxPoints ${maxPoints}`);
+    const stopped = prepared.frontier({ stopped: () => true });
+    t.equal(stopped.complete, false);
+    t.equal(stopped.latency.length, 0);
   }
 });

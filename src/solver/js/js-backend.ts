@@ -25,7 +25,7 @@ function prepare(model: Model, memory: number): BackendProblem {
     const exact: BackendProblem = {
       solve: (budget, limits) => solveJoint(plan, model, budget, limits, memory),
       slices: (budget, limits) => searchJoint(plan, model, budget, limits, memory),
-      hull: () => jointHull(plan, model),
+      hull: (limits) => jointHull(plan, model, limits),
     };
     return plan.severed === 0 ? exact : widened(model, exact);
   }

@@ -110,7 +110,7 @@ export function* searchClasses(
     const cut = cutoff(exhaustive);
     if (cut < 0) break;
     const closeEnough = limits.gap > 0 && bound - best.value <= limits.gap * Math.abs(startValue + best.value);
-    const enough = (closeEnough || states > limits.maxStates) && Math.floor(bound + margin) > best.value;
+    const enough = states > limits.maxStates || (closeEnough && Math.floor(bound + margin) > best.value);
     if (enough || limits.expired()) {
       ended = "stopped";
       break;

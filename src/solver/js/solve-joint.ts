@@ -139,7 +139,7 @@ export function* searchJoint(
   for (let k = 0; k < program.steps.length && current.weight.length > 0; k++) {
     if (states > tieStates) exhaustive = false;
     const closeEnough = limits.gap > 0 && bound - best.value <= limits.gap * Math.abs(best.value);
-    const enough = (closeEnough || states > limits.maxStates) && Math.floor(bound + margin) > best.value;
+    const enough = states > limits.maxStates || (closeEnough && Math.floor(bound + margin) > best.value);
     if (enough || expired()) {
       stopped = true;
       break;
@@ -209,7 +209,7 @@ export function* searchJoint(
 }
 
 /** The corners of the frontier's hull. */
-export function jointHull(plan: Plan, totals: JointTotals): GridPoints {
+export function jointHull(plan: Plan, totals: JointTotals, limits: Watch): GridPoints {
   const last = solveJoint(plan, totals, totals.weightTotal, unlimited);
   const program = buildProgram(
     plan,
@@ -217,10 +217,15 @@ export function jointHull(plan: Plan, totals: JointTotals): GridPoints {
   );
   const light = lightest(program);
   if (light === null) return { weight: [], value: [], complete: true };
-  return hullBetween(solveJoint(plan, totals, light.weight, unlimited), last, (lambda) => {
-    const objective = { useValue: true, lambda };
-    return decode(program, objective, backward(program, objective));
-  });
+  return hullBetween(
+    solveJoint(plan, totals, light.weight, unlimited),
+    last,
+    (lambda) => {
+      const objective = { useValue: true, lambda };
+      return decode(program, objective, backward(program, objective));
+    },
+    limits,
+  );
 }
 
 /**

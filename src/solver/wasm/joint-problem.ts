@@ -1,6 +1,6 @@
 import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
-import { type GridPoints, hullBetween, type PartFinder } from "../frontier.js";
+import { type Evaluate, type GridPoints, hullBetween, type PartFinder } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
 import { impossible, type Outcome, unlimited, type Watch } from "../limits.js";
 import { coreStatus, frontierStatus } from "./exports.js";
@@ -109,12 +109,13 @@ export class JointProblem implements BackendProblem, Tenant {
     return this.#outcome(status);
   }
 
-  hull(): GridPoints {
-    return this.#cornersBetween(-this.#totals.weightTotal - 1, this.#totals.weightTotal);
+  hull(limits: Watch): GridPoints {
+    return this.#cornersBetween(-this.#totals.weightTotal - 1, this.#totals.weightTotal, limits);
   }
 
-  parts(from: number, to: number): PartFinder {
-    const { weight, value } = this.#cornersBetween(from, to);
+  parts(from: number, to: number, limits: Watch): PartFinder | null {
+    const { weight, value, complete } = this.#cornersBetween(from, to, limits);
+    if (!complete) return null;
     const corners: Corner[] = Array.from(weight, (w, i) => {
       const next = Math.min(i + 1, weight.length - 1);
       const slope = next > i ? (value[next]! - value[i]!) / (weight[next]! - w) : 0;
@@ -166,16 +167,18 @@ export class JointProblem implements BackendProblem, Tenant {
   }
 
   /** The best points within two weights (the lightest if nothing is within the first), and the corners of the hull between. */
-  #cornersBetween(from: number, to: number): GridPoints {
-    const last = this.solve(to, unlimited);
-    if (last.status !== "optimal") return { weight: [], value: [], complete: true };
-    let first = this.solve(from, unlimited);
-    if (first.status !== "optimal") first = this.solve(first.weight, unlimited);
+  #cornersBetween(from: number, to: number, limits: Watch): GridPoints {
+    const last = this.solve(to, limits);
+    if (last.status !== "optimal") return { weight: [], value: [], complete: last.status === "infeasible" };
+    let first = this.solve(from, limits);
+    if (first.status === "infeasible") first = this.solve(first.weight, limits);
+    if (first.status !== "optimal") return { weight: [], value: [], complete: false };
     const { core } = this.#residence;
-    return hullBetween(first, last, (lambda) => {
+    const evaluate: Evaluate = (lambda) => {
       core.jointEvaluate(lambda);
       return { value: core.getDecodedValue(), weight: core.getDecodedWeight() };
-    });
+    };
+    return hullBetween(first, last, evaluate, limits);
   }
 
   #outcome(status: number): Outcome {
