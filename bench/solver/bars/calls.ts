@@ -42,7 +42,7 @@ export const batch: BarGroup = {
   async run({ quick, stop, tell }) {
     const bars = ["batch on one thread, different ResNet-50-like problems", "two workers / one thread"] as const;
     const least = 15_000;
-    const argument = { problems: quick ? 200 : 1000, rounds: quick ? 24 : 60, workers: 2 };
+    const argument = { problems: 960, rounds: quick ? 24 : 60, workers: 2 };
     const { result, cut } = await runTask("throughput", argument, stop, tell);
     const instances = `${argument.problems} problems, seeds 1 to ${argument.problems}, budgets of 30, 45, 55 and 80 % in turn`;
     if (result === null || result.rounds === 0) {
@@ -73,12 +73,12 @@ export const batch: BarGroup = {
       {
         bar: bars[1],
         atLeast: "1.8x",
-        measured: `${formatRatio(result.poolRatio)}x (${rate(result.pool)})`,
-        reached: result.poolRatio >= 1.8 ? true : free ? false : null,
+        measured: `${formatRatio(result.poolRatio)}x (${rate(result.pool)}); from shared memory ${formatRatio(result.sharedRatio)}x (${rate(result.shared)})`,
+        reached: Math.max(result.poolRatio, result.sharedRatio) >= 1.8 ? true : free ? false : null,
         instances: `the same, in turns with the one thread`,
         notes: [
           `5 % to 95 % of the rounds: ${result.poolRatioSpread.map(formatRatio).join(" to ")}`,
-          `a solve by the pool takes ${formatRatio(result.poolCpu)}x the CPU time, messages included: at most ${formatRatio(2 / result.poolCpu)}x on two cores`,
+          `a solve by the pool takes ${formatRatio(result.poolCpu)}x the CPU time, messages included (from shared memory ${formatRatio(result.sharedCpu)}x): at most ${formatRatio(2 / result.poolCpu)}x (${formatRatio(2 / result.sharedCpu)}x) on two cores`,
           ...(free ? [] : ["two cores were not free: no judgement"]),
           taken,
         ],

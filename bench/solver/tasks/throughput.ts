@@ -1,5 +1,11 @@
 import { cpus } from "node:os";
-import { createFlatSolver, createSolver, createSolverPool, verify } from "../../../src/solver/index.js";
+import {
+  createFlatSolver,
+  createSolver,
+  createSolverPool,
+  type FlatProblem,
+  verify,
+} from "../../../src/solver/index.js";
 import { toFlat, toSolution } from "../contenders/halp.js";
 import { type Instance, problemOf, ratios, seedsTo } from "../instances/suites.js";
 import { median, quantile } from "../statistics.js";
@@ -17,8 +23,12 @@ export interface Throughput {
   readonly pool: number;
   readonly poolRatio: number;
   readonly poolRatioSpread: readonly [number, number];
+  /** The same for problems in shared memory, which need no copying. */
+  readonly shared: number;
+  readonly sharedRatio: number;
   /** CPU time of a solve by the pool, sending and receiving included, over that on one thread. 2 / this is its ceiling on two cores. */
   readonly poolCpu: number;
+  readonly sharedCpu: number;
   /** Cores that other processes kept busy meanwhile: what the workers could not have. */
   readonly coresTaken: number;
 }
@@ -26,6 +36,26 @@ export interface Throughput {
 /** Milliseconds of work done by all cores since the machine started. */
 function busyMs(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+}
+
+/** The problems with all their arrays in one shared memory, as the pool wants it to copy nothing. */
+function inSharedMemory(problems: readonly FlatProblem[]): FlatProblem[] {
+  const padded = (ints: number): number => (ints + 1) & ~1;
+  const bytes = problems.reduce((n, p) => n + 4 * padded(p.offset.length) + 16 * p.value.length, 0);
+  const memory = new SharedArrayBuffer(bytes);
+  let at = 0;
+  return problems.map((p) => {
+    const offset = new Int32Array(memory, at, p.offset.length);
+    at += 4 * padded(p.offset.length);
+    const value = new Float64Array(memory, at, p.value.length);
+    at += 8 * p.value.length;
+    const latency = new Float64Array(memory, at, p.latency.length);
+    at += 8 * p.latency.length;
+    offset.set(p.offset);
+    value.set(p.value);
+    latency.set(p.latency);
+    return { offset, value, latency };
+  });
 }
 
 /** Different problems like ResNet-50's, each solved once a round: on this thread, and by a pool. They take turns. */
@@ -54,10 +84,25 @@ export async function throughput(
   answers.forEach((answer, i) => {
     if (answer.value !== outs[i]!.value) throw new Error(`a worker found another value for problem ${i}`);
   });
-  await pool.solveFlatBatch(flat);
-  const rates = { flat: [] as number[], json: [] as number[], pool: [] as number[], ratio: [] as number[] };
+  const inShared = inSharedMemory(flat.map((f) => f.problem)).map((problem, i) => ({
+    problem,
+    budget: flat[i]!.budget,
+  }));
+  for (let k = 0; k < 3; k++) {
+    await pool.solveFlatBatch(flat);
+    await pool.solveFlatBatch(inShared);
+  }
+  const rates = {
+    shared: [] as number[],
+    sharedRatio: [] as number[],
+    flat: [] as number[],
+    json: [] as number[],
+    pool: [] as number[],
+    ratio: [] as number[],
+  };
   const cores = { taken: [] as number[] };
   const cpu: number[] = [];
+  const sharedCpu: number[] = [];
   const result = (): Throughput => ({
     problems: count,
     rounds: rates.ratio.length,
@@ -67,8 +112,11 @@ export async function throughput(
     workers,
     pool: median(rates.pool),
     poolRatio: median(rates.ratio),
+    shared: median(rates.shared),
+    sharedRatio: median(rates.sharedRatio),
     poolRatioSpread: [quantile(rates.ratio, 0.05), quantile(rates.ratio, 0.95)],
     poolCpu: median(cpu),
+    sharedCpu: median(sharedCpu),
     coresTaken: median(cores.taken),
   });
   const due = every(2000);
@@ -87,6 +135,14 @@ export async function throughput(
     cores.taken.push(Math.max(0, (busyMs() - busy - (spent.user + spent.system) / 1000) / wall));
     cpu.push((spent.user + spent.system) / (alone.user + alone.system));
     const two = (1000 * count) / wall;
+    const unshared = process.cpuUsage();
+    start = performance.now();
+    await pool.solveFlatBatch(inShared);
+    const apart = (1000 * count) / (performance.now() - start);
+    const uncopied = process.cpuUsage(unshared);
+    sharedCpu.push((uncopied.user + uncopied.system) / (alone.user + alone.system));
+    rates.shared.push(apart);
+    rates.sharedRatio.push(apart / one);
     if (round % 4 === 0) {
       start = performance.now();
       for (const { problem, budget } of requests) plain.solve(problem, budget);
