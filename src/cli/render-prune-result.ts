@@ -6,9 +6,10 @@ import { renderTable } from "./table.js";
 
 export function renderPruneResult(result: PruneResult, width: number, styles: Styles): string {
   const { latencyNs, parameters, accuracy } = result;
+  const elsewhere = result.heldAgainst === "predicted";
   const rows: [string, string, string][] = [
     [
-      "latency",
+      elsewhere ? "latency here" : "latency",
       formatNs(latencyNs.dense),
       `${formatNs(latencyNs.pruned)}  (${formatPercent(result.measuredRatio)} of dense)`,
     ],
@@ -21,8 +22,11 @@ export function renderPruneResult(result: PruneResult, width: number, styles: St
   if (accuracy) rows.push(["accuracy", formatPercent(accuracy.dense, 2), formatPercent(accuracy.pruned, 2)]);
   const facts: [string, string][] = [
     ["budget", formatPercent(result.budgetRatio)],
-    ["predicted", formatPercent(result.predictedRatio)],
-    ["measured", `${formatPercent(result.measuredRatio)}, spread ${formatPercent(result.spread)} between paired runs`],
+    ["predicted", `${formatPercent(result.predictedRatio)}${elsewhere ? " on the table's device" : ""}`],
+    [
+      elsewhere ? "measured here" : "measured",
+      `${formatPercent(result.measuredRatio)}, spread ${formatPercent(result.spread)} between paired runs`,
+    ],
     ["importance kept", formatPercent(result.importanceKept)],
     ["output error", `${formatPercent(result.outputError, 2)} of the dense network's outputs (relative RMS)`],
     ["masked against removed", `${result.maskedError.toExponential(1)} (rounding only)`],

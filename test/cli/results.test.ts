@@ -46,6 +46,9 @@ t.test("the result of a pruning", async (t) => {
   ])
     t.match(text, line);
   t.notMatch(renderPruneResult({ ...result, accuracy: null }, 80, plain), /accuracy/);
+  const elsewhere = renderPruneResult({ ...result, heldAgainst: "predicted" }, 80, plain);
+  t.match(elsewhere, /^predicted +69\.4 % on the table's device$/m);
+  t.match(elsewhere, /^measured here +70\.1 %/m);
   t.ok(
     text.split("\n").every((line) => line.length <= 80),
     text,
