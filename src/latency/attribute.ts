@@ -20,7 +20,7 @@ export interface LayerKernels {
   readonly layoutAsExpected: boolean;
 }
 
-/** Splits the optimised graph of a bank into its layers, by following it from readers back to makers. */
+/** Splits the optimised graph of a bank into its layers, by following it from readers, and from what leaves it, back to makers. */
 export function layerKernels(
   optimized: Model,
   configs: readonly LayerConfig[],
@@ -35,7 +35,12 @@ export function layerKernels(
   }
   return configs.map((config, i) => {
     const prefix = prefixOf(i);
-    const found = collect(readers.get(prefix) ?? [], producer, prefix);
+    const leaving = new Map<number, string>();
+    config.results.forEach((r, j) => {
+      const [, node, output = "0"] = /^n(\d+)(?:\.(\d+))?$/.exec(r.value) ?? [];
+      if (r.leaves && node !== undefined) leaving.set(j, `${prefix}n${node}_${output}`);
+    });
+    const found = collect(readers.get(prefix) ?? [], leaving, producer, prefix);
     return boundary(config, found, prefix, producer);
   });
 }
@@ -77,7 +82,13 @@ interface Found {
   readonly read: ReadonlyMap<number, Node>;
 }
 
-function collect(readers: readonly Node[], producer: ReadonlyMap<string, Node>, prefix: string): Found {
+/** @param leaving values that leave the bank, by the number of the result */
+function collect(
+  readers: readonly Node[],
+  leaving: ReadonlyMap<number, string>,
+  producer: ReadonlyMap<string, Node>,
+  prefix: string,
+): Found {
   const nodes = new Set<Node>();
   const read = new Map<number, Node>();
   const visit = (value: string, reader: number | undefined): void => {
@@ -93,6 +104,7 @@ function collect(readers: readonly Node[], producer: ReadonlyMap<string, Node>, 
     const number = Number(/reader(\d+)/.exec(r.name)?.[1] ?? 0);
     for (const i of r.inputs) visit(i, number);
   }
+  for (const [number, value] of leaving) visit(value, number);
   return { nodes, read };
 }
 

@@ -1,7 +1,7 @@
 /**
  * A bank: many layers in one model, each between nodes that stand for its neighbours. The makers hand it its inputs in
  * the layout that it has in the network, freshly written, as the layer before would; the readers take one element of each
- * output, so that nothing is dead. What the runtime runs between makers and readers is the layer.
+ * output, so that nothing is dead; what leaves the network in a layer's own place leaves the bank. What the runtime runs between makers and readers is the layer.
  */
 import { attr } from "../graph/attributes.js";
 import { GraphBuilder } from "../graph/builder.js";
@@ -81,7 +81,9 @@ export function buildBank(configs: readonly LayerConfig[]): Bank {
     for (const n of config.nodes) if (n.domain !== "") domains.add(n.domain);
     addLayer(g, config, prefix, refs);
     config.results.forEach((r, j) => {
-      readPlain(g, refs.get(r.value) ?? "", version, `${prefix}reader${j}`);
+      const value = refs.get(r.value) ?? "";
+      if (r.leaves) g.output(value);
+      else readPlain(g, value, version, `${prefix}reader${j}`);
     });
   });
   const model = g.model({ name: "halp_bank", opset: version });

@@ -58,6 +58,8 @@ export interface ConfigResult {
   /** As in {@link ConfigNode.inputs}. */
   readonly value: string;
   readonly layout: Layout;
+  /** It is an output of the network: in memory of its own, never in that of an input that nobody reads any more. */
+  readonly leaves?: true;
 }
 
 export interface LayerConfig {
@@ -142,7 +144,7 @@ function nodeText(n: ConfigNode): string {
  *     13|f32[64,16,32,32]b|f32[16,16,3,3] f32[16]|Conv(i0,c0,c1){pads=[1,1,1,1]} Relu(n0)|n1b
  *
  * A tensor is its type and dims; `b` marks the blocked layout, `?2,3` axes that the runtime does not know, `^` an
- * input of the network itself, `=1,2` values, `!` a constant that is also an input. Attributes are sorted by name; those that state a default are left out.
+ * input or output of the network itself, `=1,2` values, `!` a constant that is also an input. Attributes are sorted by name; those that state a default are left out.
  */
 export function layerKey(config: LayerConfig): string {
   return [
@@ -150,7 +152,7 @@ export function layerKey(config: LayerConfig): string {
     config.inputs.map(inputText).join(" "),
     config.constants.map(constantText).join(" "),
     config.nodes.map(nodeText).join(" "),
-    config.results.map((r) => `${r.value}${r.layout === "blocked" ? "b" : ""}`).join(" "),
+    config.results.map((r) => `${r.value}${r.layout === "blocked" ? "b" : ""}${r.leaves ? "^" : ""}`).join(" "),
   ].join("|");
 }
 

@@ -133,7 +133,12 @@ function ownConfig(segment: Segment, layouts: Layouts): LayerConfig {
       outputs,
     };
   });
-  const results = segment.outputs.map((o) => ({ value: refs.get(o) ?? "", layout: plan.makes.get(o) ?? "plain" }));
+  const results = segment.outputs.map((o) => {
+    const layout = plan.makes.get(o) ?? "plain";
+    // In blocks it is not the output itself: the change of layout behind makes that.
+    const leaves = layout === "plain" && network.results.has(o) ? { leaves: true as const } : {};
+    return { value: refs.get(o) ?? "", layout, ...leaves };
+  });
   return { opset: analyzed.opset, inputs, constants, nodes, results };
 }
 
