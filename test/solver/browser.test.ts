@@ -8,32 +8,12 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
 import t from "tap";
+import { bundleForBrowser as bundle } from "../../bench/solver/browser-bundle.js";
 import { solve } from "../../src/solver/index.js";
 import { scalarWasm, simdWasm } from "../../src/solver/wasm.gen.js";
 import { jointChain } from "./hard-problem.js";
 import { randomProblem } from "./random-problem.js";
-
-async function bundle(entry: string, format: "esm" | "iife"): Promise<string> {
-  const { outputFiles, metafile, warnings } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    minify: true,
-    platform: "browser",
-    format,
-    globalName: "halpSolver",
-    target: "es2022",
-    write: false,
-    metafile: true,
-    logLevel: "silent",
-    // without import.meta there is no file beside the bundle: the pool then asks for startWorker
-    logOverride: { "empty-import-meta": "silent" },
-  });
-  const imported = Object.values(metafile.outputs).flatMap((o) => o.imports);
-  if (imported.length > 0 || warnings.length > 0) throw new Error(JSON.stringify({ imported, warnings }));
-  return outputFiles[0]!.text;
-}
 
 const index = "build/src/solver/index.js";
 const worker = "build/src/solver/pool/worker.js";
