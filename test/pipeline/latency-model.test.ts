@@ -8,6 +8,7 @@ import { type LayerConfig, networkConfigs, networkOf } from "../../src/latency/i
 import { findOperator } from "../../src/operators/index.js";
 import { LatencyModel } from "../../src/pipeline/latency-model.js";
 import type { Oracle } from "../../src/pipeline/oracle.js";
+import { openSearch } from "../../src/pipeline/search.js";
 import { groupOptions, rankVariables } from "../../src/problem/index.js";
 import { uniform } from "../../src/runtime/index.js";
 import { Net } from "../coupling/zoo.js";
@@ -107,4 +108,53 @@ t.test("options of a device's alignment make sums small enough for tables", asyn
     groupOptions({ size } as Parameters<typeof groupOptions>[0], { alignment: 16 }, false),
   );
   t.same(held, []);
+});
+
+t.test("under one budget the joint form keeps at least the importance of the paper's, and meets it", async (t) => {
+  const importanceOf = (random: () => number, count: number) =>
+    Float64Array.from({ length: count }, () => random() ** 3);
+  let ahead = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const n = new Net();
+    const widths = [8, 16, 24, 16, 8];
+    let x = n.relu(n.conv("stem", n.input(3), 3, 8));
+    widths.slice(1).forEach((w, i) => {
+      x = n.relu(n.conv(`layer${i + 1}`, x, widths[i] as number, w));
+    });
+    n.head(x, 8);
+    const analyzed = analyzeGraph(n.model(), findOperator, {});
+    const coupling = analyzeCoupling(analyzed, findOperator);
+    const made = networkOf(analyzed, { blockSize: 1 });
+    const axes = axisWidths(coupling);
+    const predictNs = (counts: ArrayLike<number>) =>
+      networkConfigs(made, { dimsOf: (v) => dimsAt(analyzed, axes, v, counts) }).reduce((ns, c) => ns + costOf(c), 0);
+    const oracle = {
+      isOwn: true,
+      networkOf: () => made,
+      ensure: async () => {},
+      latencyNs: costOf,
+    } as unknown as Oracle;
+    const variables = rankVariables(coupling, importanceOf(uniform(seed), coupling.channelCount), (g) =>
+      g.frozen === undefined ? quarters(g.size) : [g.size],
+    );
+    const presentNs = predictNs(variables.map((v) => v.group.size));
+    const keep = async (mode: "joint" | "halp") => {
+      const search = await openSearch({
+        analyzed,
+        coupling,
+        variables,
+        oracle,
+        mode,
+        presentNs,
+        predict: async (plan) => ({ model: null, predictedNs: predictNs(plan.kept.map((k) => k.length)) }),
+      });
+      const found = await search.find(0.55 * presentNs);
+      t.ok(found.predictedNs <= 0.55 * presentNs);
+      return found.importance;
+    };
+    const [joint, halp] = [await keep("joint"), await keep("halp")];
+    t.ok(joint >= halp * (1 - 1e-9), `seed ${seed}: ${joint} against ${halp}`);
+    if (joint > halp * (1 + 1e-6)) ahead++;
+  }
+  t.ok(ahead > 0, `ahead for ${ahead} of 12 importances`);
 });
