@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { cpus } from "node:os";
+import { Worker } from "node:worker_threads";
 import {
   createFlatSolver,
   createSolver,
@@ -9,6 +11,7 @@ import {
 import { toFlat, toSolution } from "../contenders/halp.js";
 import { type Instance, problemOf, ratios, seedsTo } from "../instances/suites.js";
 import { median, quantile } from "../statistics.js";
+import type { BareWork } from "./bare-worker.js";
 import { every, type Tell } from "./tell.js";
 
 export interface Throughput {
@@ -29,6 +32,8 @@ export interface Throughput {
   /** CPU time of a solve by the pool, sending and receiving included, over that on one thread. 2 / this is its ceiling on two cores. */
   readonly poolCpu: number;
   readonly sharedCpu: number;
+  /** As many threads that exchange nothing, each with its share of the problems, times the one thread: what the cores give. */
+  readonly bareRatio: number;
   /** Cores that other processes kept busy meanwhile: what the workers could not have. */
   readonly coresTaken: number;
 }
@@ -56,6 +61,29 @@ function inSharedMemory(problems: readonly FlatProblem[]): FlatProblem[] {
     latency.set(p.latency);
     return { offset, value, latency };
   });
+}
+
+/** Threads that each have their share of the problems from the start. */
+async function bareWorkers(problems: BareWork["problems"], workers: number): Promise<Worker[]> {
+  const url = new URL("./bare-worker.js", import.meta.url);
+  return Promise.all(
+    Array.from({ length: workers }, async (_, own) => {
+      const worker = new Worker(url, { workerData: { problems, workers, own } satisfies BareWork });
+      await once(worker, "message");
+      return worker;
+    }),
+  );
+}
+
+/** One round of all of them. */
+async function runBare(workers: readonly Worker[]): Promise<void> {
+  await Promise.all(
+    workers.map((worker) => {
+      const answered = once(worker, "message");
+      worker.postMessage(null);
+      return answered;
+    }),
+  );
 }
 
 /** Different problems like ResNet-50's, each solved once a round: on this thread, and by a pool. They take turns. */
@@ -88,7 +116,9 @@ export async function throughput(
     problem,
     budget: flat[i]!.budget,
   }));
+  const bare = await bareWorkers(inShared, workers);
   for (let k = 0; k < 3; k++) {
+    await runBare(bare);
     await pool.solveFlatBatch(flat);
     await pool.solveFlatBatch(inShared);
   }
@@ -99,6 +129,7 @@ export async function throughput(
     json: [] as number[],
     pool: [] as number[],
     ratio: [] as number[],
+    bare: [] as number[],
   };
   const cores = { taken: [] as number[] };
   const cpu: number[] = [];
@@ -117,6 +148,7 @@ export async function throughput(
     poolRatioSpread: [quantile(rates.ratio, 0.05), quantile(rates.ratio, 0.95)],
     poolCpu: median(cpu),
     sharedCpu: median(sharedCpu),
+    bareRatio: median(rates.bare),
     coresTaken: median(cores.taken),
   });
   const due = every(2000);
@@ -141,6 +173,9 @@ export async function throughput(
     const apart = (1000 * count) / (performance.now() - start);
     const uncopied = process.cpuUsage(unshared);
     sharedCpu.push((uncopied.user + uncopied.system) / (alone.user + alone.system));
+    start = performance.now();
+    await runBare(bare);
+    rates.bare.push((1000 * count) / (performance.now() - start) / one);
     rates.shared.push(apart);
     rates.sharedRatio.push(apart / one);
     if (round % 4 === 0) {
@@ -153,5 +188,6 @@ export async function throughput(
     rates.ratio.push(two / one);
     if (due()) tell(result(), `round ${round + 1} of ${rounds}, ${Math.round(one)} solves a second`);
   }
+  await Promise.all(bare.map((worker) => worker.terminate()));
   return result();
 }

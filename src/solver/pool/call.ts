@@ -8,6 +8,10 @@ import { type FlatRequest, type PackedProblems, pack, sizeOf, unpack } from "./p
 
 /** Requests sent to a worker at once: enough to hide the message, few enough to share evenly. */
 const mostAtOnce = 128;
+/** As many while it is not known how long one takes: the workers begin soon, and a few hard ones do not all go to one. */
+const firstAtOnce = 32;
+/** What a part should take at least, in milliseconds: a message costs both sides some hundredths of one. */
+const leastMs = 0.5;
 /** Numbers in a message of several problems: a few megabytes. */
 const mostNumbers = 400_000;
 
@@ -78,6 +82,8 @@ export class Call<R, A> {
   #resolve!: (answers: A[]) => void;
   #reject!: (error: HalpError) => void;
   #next = 0;
+  /** Milliseconds that workers took for a request so far; unknown at first. */
+  #msEach = Number.NaN;
   #left: number;
   #over = false;
 
@@ -109,14 +115,16 @@ export class Call<R, A> {
 
   /**
    * The next part.
-   * @param shares among how many workers the rest may be shared
+   * @param shares in how many parts the rest is at work at once
    * @param spare memory that the part may use
    */
   take(shares: number, spare: PackedProblems | undefined): Work {
     const from = this.#next;
     // parts get smaller towards the end, so that all workers finish together
-    const fair = Math.ceil((this.#requests.length - from) / (3 * shares));
-    this.#next = this.#kind.end(this.#requests, from, from + Math.min(mostAtOnce, fair));
+    const fair = Math.ceil((this.#requests.length - from) / (2 * shares));
+    const wanted = this.#msEach >= 0 ? Math.max(fair, Math.floor(leastMs / this.#msEach)) : Math.min(fair, firstAtOnce);
+    const to = Math.min(this.#requests.length, from + Math.min(mostAtOnce, wanted));
+    this.#next = this.#kind.end(this.#requests, from, to);
     return this.#kind.part(this.#requests, from, this.#next, spare);
   }
 
@@ -124,6 +132,7 @@ export class Call<R, A> {
   accept(first: number, count: number, reply: Reply): void {
     if (this.#over) return;
     this.#kind.read(this.#requests, first, reply, this.#answers);
+    if (reply.kind !== "failure") this.#msEach = reply.elapsedMs / count;
     this.#left -= count;
     if (this.#left === 0) this.#end(() => this.#resolve(this.#answers));
   }

@@ -39,7 +39,13 @@ export interface Failure {
   readonly file: string | undefined;
 }
 
+/** `elapsedMs`: what the worker took for the whole part. */
 export type Reply =
-  | { readonly id: number; readonly kind: "problems"; readonly answers: readonly Solution[] }
-  | { readonly id: number; readonly kind: "flat"; readonly answers: PackedAnswers }
+  | {
+      readonly id: number;
+      readonly kind: "problems";
+      readonly answers: readonly Solution[];
+      readonly elapsedMs: number;
+    }
+  | { readonly id: number; readonly kind: "flat"; readonly answers: PackedAnswers; readonly elapsedMs: number }
   | { readonly id: number; readonly kind: "failure"; readonly failure: Failure };

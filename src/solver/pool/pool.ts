@@ -46,11 +46,23 @@ export interface SolverPool {
 /** A worker's place in the pool. A worker that fails is replaced. */
 interface Place {
   thread: Thread | null;
-  /** What its worker is at. */
-  job: { readonly id: number; readonly call: AnyCall; readonly first: number; readonly count: number } | null;
+  /** What its worker is at, and what it will do next. */
+  readonly jobs: Job[];
+  /** Whether its last answer came fast: then the next part is sent ahead, so that the worker need not wait for it. */
+  fast: boolean;
   /** Workers that failed here, one after the other, before they answered anything. */
   failures: number;
 }
+
+interface Job {
+  readonly id: number;
+  readonly call: AnyCall;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** A part that is answered within so many milliseconds holds up nothing that waits behind it. */
+const fastMs = 20;
 
 type AnyCall = Pick<Call<never, never>, "waiting" | "limits" | "take" | "accept" | "fail">;
 
@@ -77,7 +89,7 @@ export class WorkerPool implements SolverPool {
     this.size = size;
     this.#start = start;
     this.#setup = setup;
-    this.#places = Array.from({ length: size }, () => ({ thread: null, job: null, failures: 0 }));
+    this.#places = Array.from({ length: size }, () => ({ thread: null, jobs: [], fast: false, failures: 0 }));
   }
 
   /** @throws HalpError HALP_POOL if no thread can be started at all */
@@ -141,25 +153,26 @@ export class WorkerPool implements SolverPool {
     }
   }
 
-  /** Gives every idle worker a part of the call whose turn it is. */
+  /** Gives every idle worker a part of the call whose turn it is, then fast ones another to go on with. */
   #assign(): void {
-    for (const place of this.#places)
-      while (place.thread !== null && place.job === null) {
-        const call = this.#nextCall();
-        if (call === undefined) return;
-        this.#send(place, place.thread, call);
-      }
+    for (const depth of [0, 1])
+      for (const place of this.#places)
+        while (place.thread !== null && place.jobs.length === depth && (depth === 0 || place.fast)) {
+          const call = this.#nextCall();
+          if (call === undefined) return;
+          this.#send(place, place.thread, call);
+        }
   }
 
   #send(place: Place, thread: Thread, call: AnyCall): void {
     try {
-      const work: Work = call.take(this.size, this.#spare.pop());
+      const work: Work = call.take(2 * this.size, this.#spare.pop());
       if (call.waiting) this.#calls.push(call);
       const id = this.#nextId++;
       const count = work.kind === "flat" ? work.problems.count : work.requests.length;
       const memory = work.kind === "flat" ? [work.problems.ints.buffer, work.problems.doubles.buffer] : [];
       thread.post({ id, work, limits: call.limits } satisfies Task, memory);
-      place.job = { id, call, first: work.first, count };
+      place.jobs.push({ id, call, first: work.first, count });
       thread.hold(true);
     } catch (cause) {
       // what cannot be cloned (a function, say) never left
@@ -176,11 +189,13 @@ export class WorkerPool implements SolverPool {
   }
 
   #finish(place: Place, thread: Thread, reply: Reply): void {
-    const { job } = place;
-    if (place.thread !== thread || job === null || job.id !== reply.id) return;
-    place.job = null;
+    // answers come in the order of the parts
+    const job = place.jobs[0];
+    if (place.thread !== thread || job === undefined || job.id !== reply.id) return;
+    place.jobs.shift();
     place.failures = 0;
-    thread.hold(false);
+    place.fast = reply.kind !== "failure" && reply.elapsedMs <= fastMs;
+    if (place.jobs.length === 0) thread.hold(false);
     if (reply.kind === "failure") {
       const { code, message, exitCode, node, opType, file } = reply.failure;
       const fields = {
@@ -191,7 +206,7 @@ export class WorkerPool implements SolverPool {
       job.call.fail(new HalpError(code, message, { exitCode, ...fields }));
     } else {
       job.call.accept(job.first, job.count, reply);
-      if (reply.kind === "flat" && this.#spare.length < 2 * this.size) this.#spare.push(reply.answers.spare);
+      if (reply.kind === "flat" && this.#spare.length < 4 * this.size) this.#spare.push(reply.answers.spare);
     }
     this.#assign();
   }
@@ -222,12 +237,13 @@ export class WorkerPool implements SolverPool {
   /** A worker is gone: what it was at fails, another takes its place. */
   #lose(place: Place, reason: string): void {
     if (this.#closed !== null) return;
-    const { thread, job } = place;
+    const { thread } = place;
+    const jobs = place.jobs.splice(0);
     place.thread = null;
-    place.job = null;
+    place.fast = false;
     place.failures++;
     const error = poolError(`a solver worker failed: ${reason}`);
-    job?.call.fail(error);
+    for (const job of jobs) job.call.fail(error);
     // the thread may only have met an error, and live
     void thread?.end();
     if (place.failures < mostFailures) void this.#fill(place);

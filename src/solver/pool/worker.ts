@@ -14,6 +14,7 @@ let solver: Solver | undefined;
 let flat: FlatSolver | undefined;
 
 function answer({ id, work, limits: sent }: Task): Reply {
+  const start = performance.now();
   try {
     const { backend = "wasm", memoryLimitBytes } = setup ?? {};
     const memory = memoryLimitBytes === undefined ? {} : { memoryLimitBytes };
@@ -28,12 +29,12 @@ function answer({ id, work, limits: sent }: Task): Reply {
           throw error instanceof HalpError ? numbered(error, work.first + i) : error;
         }
       });
-      return { id, kind: "flat", answers };
+      return { id, kind: "flat", answers, elapsedMs: performance.now() - start };
     }
     solver ??= createSolver({ backend, ...memory });
     const one = solver;
     const answers = answerEach(work.requests, (r) => one.solve(r.problem, r.budget, limits), work.first);
-    return { id, kind: "problems", answers };
+    return { id, kind: "problems", answers, elapsedMs: performance.now() - start };
   } catch (error) {
     return { id, kind: "failure", failure: describe(error) };
   }
