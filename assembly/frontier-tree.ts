@@ -14,6 +14,8 @@ import { firstFrom, pointBytes, setPoint, undominated, undominatedBytes, valueAt
 
 /** Hull segments done at a time. */
 const mostSegments: i32 = 6;
+/** The cut that is tried first, in typical gaps. */
+const likely: f64 = 1.4;
 
 /** The classes joined here, i32[leafCount], and their hull. */
 let leaves: usize = 0;
@@ -21,9 +23,10 @@ let leafCount: i32 = 0;
 let whole: Hull = changetype<Hull>(0);
 /** i32[classes]: position in `hull` of each class at the first segment. */
 let positions: usize = 0;
-/** f64[mostSegments] each: what a part may lose, and the gap found. */
+/** f64[mostSegments] each: what a part may lose, and the gap found; `cutsNow` is the first of the segments at work. */
 let cuts: usize = 0;
 let gaps: usize = 0;
+let cutsNow: usize = 0;
 /** For each depth of the tree two places for a node's hull points at the segments: f64 weight, f64 value. */
 let anchors: usize = 0;
 const anchorBytes: usize = <usize>mostSegments << 4;
@@ -57,7 +60,7 @@ function lowerLines(first: i32, slot: i32): void {
   const at = anchorsOf(slot);
   clearLines();
   for (let i = 0; i < segments; i++)
-    addLine(getF(whole.slope, first + i), getF(at, 2 * i), getF(at, 2 * i + 1) - getF(cuts, i) - slack);
+    addLine(getF(whole.slope, first + i), getF(at, 2 * i), getF(at, 2 * i + 1) - getF(cutsNow, i) - slack);
 }
 
 /** The items of a class that no segment's cut drops, from `out`. Gives their number. */
@@ -173,6 +176,72 @@ function node(from: i32, to: i32, first: i32, slot: i32, out: usize, lightest: f
   return undominated(candidates, count, least, most, cursor, out);
 }
 
+/** Moves the classes' positions over segments from .. to - 1, ahead (1) or back (-1). */
+function movePositions(from: i32, to: i32, step: i32): void {
+  for (let i = from; i < to; i++) {
+    const l = getI(whole.classes, i);
+    setI(positions, l, getI(positions, l) + step);
+  }
+}
+
+/**
+ * The undominated points that no cut drops, with weights within `count` segments from first + offset on, at `list`; measures
+ * their gaps. The positions are those at the first of them. Gives their number, 0 where `failed`.
+ */
+function pass(first: i32, offset: i32, count: i32, list: usize): i32 {
+  const begin = first + offset;
+  segments = count;
+  cutsNow = cuts + (<usize>offset << 3);
+  const lightest = getF(whole.weight, begin);
+  const heaviest = getF(whole.weight, begin + count);
+  const found = node(0, leafCount, begin, 0, list, lightest, heaviest);
+  if (failed) return 0;
+  const start = firstFrom(list, found, lightest);
+  const end = firstFrom(list, found, heaviest + 1);
+  memory.copy(list, list + <usize>start * pointBytes, <usize>(end - start) * pointBytes);
+  measureGaps(whole, begin, begin + count, list, end - start, gaps + (<usize>offset << 3));
+  return end - start;
+}
+
+/** Puts `more` points, which lie behind the list, in place of those with weights from lightest to heaviest. Gives the new number. */
+function replacePoints(list: usize, count: i32, more: i32, lightest: f64, heaviest: f64): i32 {
+  const start = firstFrom(list, count, lightest);
+  const end = firstFrom(list, count, heaviest + 1);
+  const added = list + <usize>count * pointBytes;
+  const addedEnd = added + <usize>more * pointBytes;
+  const tail = <usize>(count - end) * pointBytes;
+  if (!mayUse(addedEnd + tail, 0)) return 0;
+  memory.copy(addedEnd, list + <usize>end * pointBytes, tail);
+  memory.copy(list + <usize>start * pointBytes, added, addedEnd + tail - added);
+  return start + more + count - end;
+}
+
+/** Does the segments again whose gaps are deeper than their cuts. Gives the new number of points, 0 where `failed`. */
+function mend(first: i32, batch: i32, list: usize, count: i32): i32 {
+  let end = batch;
+  while (end > 0) {
+    let begin = end;
+    while (begin > 0 && getF(gaps, begin - 1) > getF(cuts, begin - 1)) begin--;
+    if (begin == end) {
+      end--;
+      continue;
+    }
+    const at = <usize>begin << 3;
+    const slopes = whole.slope + (<usize>(first + begin) << 3);
+    let more = 0;
+    movePositions(first, first + begin, 1);
+    while (widenCuts(cuts + at, gaps + at, slopes, end - begin)) {
+      more = pass(first, begin, end - begin, list + <usize>count * pointBytes);
+      if (failed) return 0;
+    }
+    movePositions(first, first + begin, -1);
+    count = replacePoints(list, count, more, getF(whole.weight, first + begin), getF(whole.weight, first + end));
+    if (failed) return 0;
+    end = begin;
+  }
+  return count;
+}
+
 /**
  * Every undominated point with a weight within segments from .. to - 1, from `out`. Gives their number, 0 where `failed`.
  * @param margin see classes.ts
@@ -182,40 +251,25 @@ export function treePoints(from: i32, to: i32, margin: f64, out: usize): i32 {
     const l = getI(leaves, x);
     setI(positions, l, getI(hullStart, l));
   }
-  for (let i = 0; i < from; i++) {
-    const l = getI(whole.classes, i);
-    setI(positions, l, getI(positions, l) + 1);
-  }
+  movePositions(0, from, 1);
   let kept = 0;
-  for (let first = from; first < to; first += segments) {
-    segments = min(mostSegments, to - first);
+  for (let first = from; first < to; ) {
+    const batch = min(mostSegments, to - first);
     slack = slackOf(getF(whole.slope, first), margin);
-    for (let i = 0; i < segments; i++) {
+    for (let i = 0; i < batch; i++) {
       const width = getF(whole.weight, first + i + 1) - getF(whole.weight, first + i);
-      setF(cuts, i, getF(whole.slope, first + i) * (typicalGap > 0 ? 1.4 * typicalGap : 0.05 * width));
-    }
-    const lightest = getF(whole.weight, first);
-    const heaviest = getF(whole.weight, first + segments);
-    const list = out + <usize>kept * pointBytes;
-    let count = 0;
-    let start = 0;
-    while (true) {
-      count = node(0, leafCount, first, 0, list, lightest, heaviest);
-      if (failed) return 0;
-      start = firstFrom(list, count, lightest);
-      count = firstFrom(list, count, heaviest + 1);
-      measureGaps(whole, first, first + segments, list + <usize>start * pointBytes, count - start, gaps);
-      if (!widenCuts(cuts, gaps, whole.slope + (<usize>first << 3), segments)) break;
+      setF(cuts, i, getF(whole.slope, first + i) * (typicalGap > 0 ? likely * typicalGap : 0.05 * width));
     }
     // the first point is the last one of the segments before
-    if (kept > 0) start++;
-    memory.copy(list, list + <usize>start * pointBytes, <usize>(count - start) * pointBytes);
-    kept += count - start;
-    for (let i = 0; i < segments; i++) {
-      const l = getI(whole.classes, first + i);
-      setI(positions, l, getI(positions, l) + 1);
-    }
-    typicalGap = typical(gaps, whole.slope + (<usize>first << 3), segments);
+    if (kept > 0) kept--;
+    const list = out + <usize>kept * pointBytes;
+    let count = pass(first, 0, batch, list);
+    if (!failed) count = mend(first, batch, list, count);
+    if (failed) return 0;
+    kept += count;
+    movePositions(first, first + batch, 1);
+    typicalGap = typical(gaps, whole.slope + (<usize>first << 3), batch);
+    first += batch;
   }
   return kept;
 }

@@ -130,7 +130,8 @@ function source(
   if (!feeds[name]) {
     g.input(
       name,
-      dims.map((d, axis) => (open.includes(axis) ? `${name}_d${axis}` : d)),
+      // without a name: what has the same name is known to be equal
+      dims.map((d, axis) => (open.includes(axis) ? null : d)),
       dtype as TensorType,
     );
     if (dtype === "float32") feeds[name] = { dtype, dims, data: numbers.take(sizeOf(dims)).slice() };

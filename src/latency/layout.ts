@@ -29,6 +29,13 @@ export interface LayoutPlan {
   readonly makes: ReadonlyMap<string, Layout>;
 }
 
+/** What the runtime lets write over its operand where it knows that the extents are equal. */
+const mayOverwrite = new Set([
+  ...["Add", "Sub", "Mul", "Div"],
+  ...["Clip", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Sigmoid", "HardSigmoid", "Softplus", "Tanh"],
+  ...["Abs", "Neg", "Sqrt", "Reciprocal", "Exp", "Log", "Erf", "Softmax", "LogSoftmax"],
+]);
+
 /** Answers for one network under one set of widths; remembers what it has worked out. */
 export class Layouts {
   readonly #network: Network;
@@ -91,11 +98,20 @@ export class Layouts {
     return this.#blockedConv(conv) === "blocked";
   }
 
-  /** Axes along which the runtime cannot tell that the two sides of an addition or product have equal extents. */
+  /**
+   * Axes along which the runtime cannot tell extents, where it decides by them: it adds two activations in a roundabout way
+   * then, and writes no result over its operand, which takes an activation function twice as long.
+   */
   openAxes(segment: Segment): readonly number[] {
     const { openAxes } = this.#network;
-    const joined = openAxes.length > 0 ? this.#joinOf(segment) : undefined;
-    if (!joined) return [];
+    if (openAxes.length === 0) return [];
+    const joined = this.#joinOf(segment);
+    if (!joined) {
+      const [only, second] = segment.nodes;
+      const x = this.canonical(only?.inputs[0] ?? "");
+      if (only === undefined || second !== undefined || !mayOverwrite.has(only.opType) || this.#constant(x)) return [];
+      return this.plan(segment).reads.size > 0 ? [] : openAxes.filter((axis) => this.dims(x)[axis] !== 1 || axis === 0);
+    }
     const [a, b] = joined;
     const open = openAxes.filter((axis) => this.dims(b)[axis] !== 1 || axis === 0);
     const blocked = [...this.plan(segment).makes.values()].some((l) => l === "blocked");
