@@ -28,6 +28,7 @@ export const subjects: readonly Subject[] = [
   { name: "resnet18-b1", dims: [1, 3, 224, 224], model: () => resNet([2, 2, 2, 2], false, 1) },
   { name: "resnet18-b4", dims: [4, 3, 224, 224], model: () => resNet([2, 2, 2, 2], false, 4) },
   { name: "resnet50-b1", dims: [1, 3, 224, 224], model: () => resNet([3, 4, 6, 3], true, 1) },
+  { name: "resnet50-b4", dims: [4, 3, 224, 224], model: () => resNet([3, 4, 6, 3], true, 4) },
 ];
 
 /** The structure of ResNet (arXiv 1512.03385, table 1) with random weights, batch norm folded away. */

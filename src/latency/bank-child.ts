@@ -35,6 +35,8 @@ export interface BankReply {
   readonly referenceNs: number;
   /** What a node that does nothing took, the profiler's cost included. */
   readonly idleNs: number | undefined;
+  /** The same of the one behind the reference layer: whatever else the bank holds, it finds the caches alike. */
+  readonly pulseNs: number | undefined;
 }
 
 export interface WholeTask {
@@ -66,10 +68,11 @@ serveParent({
       layers: layers.slice(0, -1),
       referenceNs: referenceNs(profile, bank.prefixOf(task.configs.length)),
       idleNs: readerNs(profile),
+      pulseNs: readerNs(profile, bank.prefixOf(task.configs.length)),
     };
   },
   whole: ({ model, inputs, threads }: WholeTask): WholeReply => {
-    const runs = (once: number) => Math.round(Math.min(60, Math.max(8, 3e8 / once)));
+    const runs = (once: number) => Math.round(Math.min(400, Math.max(8, 3e8 / once)));
     const { kernels, optimized } = profileModel(model, randomFeeds(model, inputs), { threads, runs });
     const nodes = new Map(optimized.graph.nodes.map((n) => [n.name, n]));
     return {

@@ -78,6 +78,11 @@ export interface TableDevice {
   readonly calibration: Calibration;
   /** Nanoseconds of the reference layer when the table was begun; 0 before the first measurement. */
   readonly referenceNs: number;
+  /**
+   * What a node that does nothing takes behind the reference layer, profiler included, at its best: other work on the machine
+   * lengthens it long before it lengthens a convolution. Only of CPUs.
+   */
+  readonly pulseNs?: number;
   readonly conditions?: TableConditions;
   readonly gpu?: TableGpu;
 }
@@ -144,13 +149,16 @@ export function fingerprintOf(parts: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
 }
 
+/** Goes up where what is measured changes, the reference layer included: tables of before are another device's then. */
+const measuringVersion = 2;
+
 /**
  * Two runs with the same fingerprint may share measurements: same processor with the same features, same runtime, same
  * number of threads, same way of measuring. The batch size is part of every key.
  */
 export function cpuFingerprint(machine: Machine, runtime: string, threads: number): string {
   const { arch, platform, cpu, flags, cores } = machine;
-  return fingerprintOf([arch, platform, cpu, flags, cores, runtime, threads, "float32", 1]);
+  return fingerprintOf([arch, platform, cpu, flags, cores, runtime, threads, "float32", measuringVersion]);
 }
 
 /** Fingerprint of this machine's processor. @throws HalpError HALP_RUNTIME_MISSING */

@@ -31,7 +31,7 @@ function choices(variables: readonly PruneVariable[]): number[][] {
   return variables.reduce<number[][]>((all, v) => all.flatMap((counts) => v.options.map((k) => [...counts, k])), [[]]);
 }
 
-t.test("a layer over a concatenation of groups: the solver's plan is the best of all", async (t) => {
+t.test("a layer over a concatenation of groups: the solver's plan is the best of all", async () => {
   fc.assert(
     fc.property(variablesOf, fc.integer({ min: 0, max: 100 }), fc.boolean(), (variables, percent, alsoPrefix) => {
       const last = variables.length - 1;
