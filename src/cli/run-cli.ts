@@ -8,6 +8,7 @@ import { inspectCommand } from "./commands/inspect.js";
 import { measureCommand } from "./commands/measure.js";
 import { profileCommand } from "./commands/profile.js";
 import { pruneCommand } from "./commands/prune.js";
+import { reportCommand } from "./commands/report.js";
 import { solveCommand } from "./commands/solve.js";
 import { tableCommands } from "./commands/table.js";
 import type { CliIo } from "./io.js";
@@ -23,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
   solveCommand,
   measureCommand,
   evaluateCommand,
+  reportCommand,
   ...tableCommands,
   doctorCommand,
   demoCommand,

@@ -1,3 +1,4 @@
+export type { LayerRecord } from "./layer-record.js";
 export { type ProfileOptions, type ProfileResult, profile } from "./profile.js";
 export { prune } from "./prune.js";
 export { type LatencyShare, measureReach, type Reach } from "./reach.js";

@@ -1,0 +1,2 @@
+export { type Run, readRun } from "./read-run.js";
+export { type LayerError, type PredictionReport, worstLayers } from "./worst-layers.js";
