@@ -48,12 +48,9 @@ export function layerKernels(
 /**
  * Mean time of the readers' own Reshape nodes. They do nothing, so this is what the profiler costs in this company, caches
  * as cold as the layers leave them. Undefined where the runtime has removed them all.
- * @param prefix of a layer, where only its reader is asked for
  */
-export function readerNs(profile: Profile, prefix = ""): number | undefined {
-  const times = profile.kernels
-    .filter((k) => k.name.startsWith(prefix) && /^L\d+_reader\d+$/.test(k.name))
-    .map((k) => lowerMean(k.ns));
+export function readerNs(profile: Profile): number | undefined {
+  const times = profile.kernels.filter((k) => /^L\d+_reader\d+$/.test(k.name)).map((k) => lowerMean(k.ns));
   return times.length > 0 ? times.reduce((sum, t) => sum + t, 0) / times.length : undefined;
 }
 

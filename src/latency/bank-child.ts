@@ -35,8 +35,6 @@ export interface BankReply {
   readonly referenceNs: number;
   /** What a node that does nothing took, the profiler's cost included. */
   readonly idleNs: number | undefined;
-  /** The same of the one behind the reference layer: whatever else the bank holds, it finds the caches alike. */
-  readonly pulseNs: number | undefined;
 }
 
 export interface WholeTask {
@@ -68,7 +66,6 @@ serveParent({
       layers: layers.slice(0, -1),
       referenceNs: referenceNs(profile, bank.prefixOf(task.configs.length)),
       idleNs: readerNs(profile),
-      pulseNs: readerNs(profile, bank.prefixOf(task.configs.length)),
     };
   },
   whole: ({ model, inputs, threads }: WholeTask): WholeReply => {

@@ -30,15 +30,16 @@ const bankBytes = 192 * 2 ** 20;
 const mostRuns = 400;
 /**
  * Other work on the machine comes in bouts of seconds in which what does little takes twice as long, a convolution a tenth
- * longer. The pulse (see TableDevice) shows them: at the start the best of so many looks counts, and a bank that fell into a
- * bout is measured again after a pause. A machine that stays disturbed is waited for so many times, no more.
+ * longer. Nodes that do nothing show them: where those of a bank take so many times what they took in the best of moments,
+ * it is measured again after a pause. A machine that stays disturbed is waited for so many times, no more, in each bank and in all.
  */
-const looks = 6;
-const pauseMs = 200;
-const mostWaits = 40;
-const disturbed = 1.3;
-/** Banks whose layers take longer than this leave the caches cold, which lengthens the pulse too, and are hardly lengthened. */
-const smallBankNs = 2e6;
+const disturbed = 1.2;
+const pauseMs = 100;
+const mostWaits = { bank: 20, all: 100 };
+/** Banks whose layers take longer than this leave the caches cold, which lengthens idle nodes too, and are hardly lengthened. */
+const smallBankNs = 1e6;
+/** Looks at the reference layer when a table is begun, the best of which counts. */
+const looks = 4;
 
 const entryPoint = new URL("./bank-child.js", import.meta.url);
 
@@ -51,7 +52,7 @@ export async function openCpuMeter(options: MeterOptions & BankOptions): Promise
     const task: PinTask = { pin, threads };
     const { cores, reason } = await child.request<Pinned>("pin", task);
     if (reason !== undefined) options.onWarning?.(reason);
-    let waits = mostWaits;
+    let waits = mostWaits.all;
     const bankNs = (options.bankMs ?? 40) * 1e6;
     return {
       fingerprint,
@@ -59,10 +60,10 @@ export async function openCpuMeter(options: MeterOptions & BankOptions): Promise
       groupsOf: (items) => banksOf(items, options.bankLayers),
       measure: async (device, bank) => {
         let reply = await runBank(child, device, bank, bankNs);
-        for (; waits > 0 && isDisturbed(device, reply); waits--) {
+        for (let here = mostWaits.bank; here > 0 && waits > 0 && isDisturbed(device, reply); here--, waits--) {
           await wait(pauseMs, undefined, signal ? { signal } : {});
           const again = await runBank(child, device, bank, bankNs);
-          if ((again.pulseNs ?? 0) < (reply.pulseNs ?? 0)) reply = again;
+          if ((again.idleNs ?? 0) < (reply.idleNs ?? 0)) reply = again;
         }
         return bankEntries(device, bank, reply);
       },
@@ -83,7 +84,7 @@ async function describe(child: Child, threads: number, cores: readonly number[])
   }
   const probed = await child.request<ProbeReply>("probe", { threads });
   // disturbance only ever adds
-  const pulses = replies.flatMap(({ pulseNs }) => pulseNs ?? []);
+  const referenceNs = Math.min(...replies.map((r) => r.referenceNs));
   const machine = describeDevice();
   const { cores: _, ...conditions } = readConditions(cores[0]);
   return {
@@ -100,8 +101,7 @@ async function describe(child: Child, threads: number, cores: readonly number[])
     clock: "kernel-profile",
     traits: probed.traits,
     calibration: probed.calibration,
-    referenceNs: Math.min(...replies.map((r) => r.referenceNs)),
-    ...(pulses.length > 0 ? { pulseNs: Math.min(...pulses) } : {}),
+    referenceNs,
     conditions: { cores, ...conditions },
   };
 }
@@ -132,9 +132,9 @@ export function banksOf<T extends Item>(list: readonly T[], bankLayers = default
   return banks;
 }
 
-function isDisturbed({ pulseNs: best }: TableDevice, { pulseNs, layers }: BankReply): boolean {
-  if (layers.reduce((sum, { lower }) => sum + lower, 0) > smallBankNs) return false;
-  return best !== undefined && pulseNs !== undefined && pulseNs > disturbed * best;
+function isDisturbed({ calibration }: TableDevice, { idleNs, layers }: BankReply): boolean {
+  if (idleNs === undefined || layers.reduce((sum, { lower }) => sum + lower, 0) > smallBankNs) return false;
+  return idleNs > disturbed * (calibration.nodeNs + calibration.idleNs);
 }
 
 async function runBank(child: Child, device: TableDevice, bank: readonly Item[], targetNs: number): Promise<BankReply> {

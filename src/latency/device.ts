@@ -78,11 +78,6 @@ export interface TableDevice {
   readonly calibration: Calibration;
   /** Nanoseconds of the reference layer when the table was begun; 0 before the first measurement. */
   readonly referenceNs: number;
-  /**
-   * What a node that does nothing takes behind the reference layer, profiler included, at its best: other work on the machine
-   * lengthens it long before it lengthens a convolution. Only of CPUs.
-   */
-  readonly pulseNs?: number;
   readonly conditions?: TableConditions;
   readonly gpu?: TableGpu;
 }
