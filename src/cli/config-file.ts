@@ -50,6 +50,9 @@ export function readConfig(
   return values;
 }
 
+/** Options whose values come one by one, not joined by commas. */
+const repeated = new Set(["freeze", "minChannels", "maxPruneRatio"]);
+
 /** The value as the option's own parser makes it of text; lists and objects are what would be repeated or joined there. */
 function parse(option: Option, value: unknown): unknown {
   const isFlag = !option.required && !option.optional;
@@ -63,7 +66,7 @@ function parse(option: Option, value: unknown): unknown {
     throw new HalpError("HALP_CONFIG", `expected text or a number, came ${JSON.stringify(x)}.`);
   };
   const name = option.attributeName();
-  if (name === "freeze" && Array.isArray(value)) return value.reduce((all, x) => parser(text(x), all), undefined);
+  if (repeated.has(name) && Array.isArray(value)) return value.reduce((all, x) => parser(text(x), all), undefined);
   if (name === "input" && typeof value === "object" && value !== null && !Array.isArray(value))
     return Object.entries(value).reduce<unknown>(
       (all, [input, dims]) => parser(`${input}=${Array.isArray(dims) ? dims.join("x") : text(dims)}`, all),

@@ -5,7 +5,7 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import { type Dim, normalDomain } from "../graph/ir.js";
 import { countParameters } from "../graph/parameters.js";
 import { macsOf } from "../operators/cost.js";
-import { groupOptions } from "../problem/index.js";
+import { groupOptions, leastWidths, type WidthLimit } from "../problem/index.js";
 import { groupsThatMayVanish } from "../rewrite/index.js";
 
 export interface InspectedGroup {
@@ -48,10 +48,17 @@ export interface Inspection {
 }
 
 /** @param alignment multiple of channels that widths are offered at; what a device prefers is only known once it is measured. */
-export function inspectModel(path: string, analyzed: AnalyzedGraph, coupling: Coupling, alignment: number): Inspection {
+export function inspectModel(
+  path: string,
+  analyzed: AnalyzedGraph,
+  coupling: Coupling,
+  alignment: number,
+  limits: readonly WidthLimit[] = [],
+): Inspection {
   const { graph, model, types } = analyzed;
   const operators: Record<string, number> = {};
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
+  const least = leastWidths(coupling, limits);
   let macs: number | null = 0;
   for (const node of graph.nodes) {
     const domain = normalDomain(node.domain);
@@ -76,7 +83,7 @@ export function inspectModel(path: string, analyzed: AnalyzedGraph, coupling: Co
     groups: coupling.groups.map((group) => ({
       name: group.name,
       channels: group.size,
-      options: groupOptions(group, { alignment }, mayVanish.has(group.id)),
+      options: groupOptions(group, { alignment }, mayVanish.has(group.id), least[group.id]),
       frozen: group.frozen ?? null,
       producers: group.producers.map(inspectedNode),
       consumers: group.consumers.map(inspectedNode),

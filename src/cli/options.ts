@@ -1,6 +1,7 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
 import type { Budget, Criterion } from "../pipeline/types.js";
+import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
 import {
   parseBudget,
@@ -49,6 +50,8 @@ export interface OptionValues {
   readonly steps?: number;
   readonly rounds?: number;
   readonly freeze?: readonly string[];
+  readonly minChannels?: readonly WidthLimit[];
+  readonly maxPruneRatio?: readonly WidthLimit[];
   readonly output?: string;
   readonly run?: string;
   readonly table?: string;
@@ -56,6 +59,7 @@ export interface OptionValues {
   readonly cache?: string;
   readonly against?: string;
   readonly repeats?: number;
+  readonly operators?: boolean;
   readonly frontier?: boolean;
   readonly hull?: boolean;
   readonly backend?: string;
@@ -72,6 +76,12 @@ export interface OptionValues {
 export type OptionName = Exclude<keyof OptionValues, "color">;
 
 const integer = parseInteger;
+
+/** `NAME=VALUE`, or a value for all. Names may hold `=`. */
+function named(text: string): readonly [{ readonly name?: string }, value: string] {
+  const at = text.lastIndexOf("=");
+  return at < 0 ? [{}, text] : [{ name: text.slice(0, at) }, text.slice(at + 1)];
+}
 
 const table: Readonly<Record<OptionName, () => Option>> = {
   json: () => new Option("--json", "print the result as one JSON document"),
@@ -176,6 +186,22 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "--freeze <NAME>",
       "layer, tensor or group that stays whole; * matches anything; may be repeated",
     ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+  minChannels: () =>
+    new Option(
+      "--min-channels <[NAME=]N>",
+      "channels that a group keeps at least, of all groups or of those named; may be repeated",
+    ).argParser((text: string, previous: readonly WidthLimit[] = []) => {
+      const [name, value] = named(text);
+      return [...previous, { ...name, minChannels: parseInteger("--min-channels", 1)(value) }];
+    }),
+  maxPruneRatio: () =>
+    new Option(
+      "--max-prune-ratio <[NAME=]PART>",
+      "share of a group's channels that may go, of all groups or of those named; may be repeated",
+    ).argParser((text: string, previous: readonly WidthLimit[] = []) => {
+      const [name, value] = named(text);
+      return [...previous, { ...name, maxPruneRatio: parseFraction("--max-prune-ratio")(value) }];
+    }),
   output: () => new Option("-o, --output <FILE>", "where the result is written"),
   run: () => new Option("--run <DIR>", "folder for what the run leaves behind"),
   table: () => new Option("--table <FILE>", "latency table to use instead of measuring"),
@@ -203,6 +229,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       parseBytes("--memory-limit"),
     ),
   lines: () => new Option("--lines", "every line is a problem: answer each at once (else only once the next has come)"),
+  operators: () => new Option("--operators", "list the operators that halp knows, and what of each"),
   all: () => new Option("--all", "list everything"),
   cuda: () => new Option("--cuda", "time ten convolutions on the GPU and hold a result against the CPU's"),
 };

@@ -3,9 +3,11 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { OperatorSpec } from "../operators/spec.js";
 import { type Labelled, labelGraph } from "./engine.js";
 import { formGroups } from "./groups.js";
+import { matcher } from "./match-name.js";
 import type { Coupling } from "./types.js";
 
 export { describe } from "./engine.js";
+export { matcher } from "./match-name.js";
 export type { Coupling, CouplingGroup, Plan } from "./types.js";
 
 export interface CouplingOptions {
@@ -52,10 +54,4 @@ function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: strin
       `--freeze ${pattern} matches no node, value or initialiser of the model. \`halp inspect MODEL\` lists the names.`,
       { name: pattern },
     );
-}
-
-function matcher(pattern: string): (name: string) => boolean {
-  const source = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const regexp = new RegExp(`^${source.join(".*")}$`);
-  return (name) => name !== "" && regexp.test(name);
 }

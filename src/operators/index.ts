@@ -38,6 +38,8 @@ export function findOperator(opType: string, domain: string): OperatorSpec | und
   return byKey.get(key(opType, domain));
 }
 
+export { type KnownOperator, operatorTable } from "./operator-table.js";
+
 export function allOperators(): readonly OperatorSpec[] {
   return all;
 }

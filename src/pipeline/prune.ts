@@ -5,6 +5,7 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import { countParameters } from "../graph/parameters.js";
 import { writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
+import { leastWidths } from "../problem/index.js";
 import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measureModels, measurePair } from "../runtime/index.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, type PruneData } from "./data.js";
@@ -54,6 +55,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
   if (coupling.groups.every((g) => g.frozen !== undefined)) throw nothingToPrune(options.model, coupling);
   for (const { reason } of coupling.unknown) warn(`Some channels stay whole: their tensor ${reason}.`);
+  const least = leastWidths(coupling, options.widthLimits ?? []);
   const data = await openPruneData(analyzed, coupling, options);
   const { signal: _signal, onProgress: _progress, onWarning: _warning, clock: _clock, ...config } = options;
   await writeJson(options.runFolder, "config.json", { format: "halp.config/1", ...config, steps, seed });
@@ -66,7 +68,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const feeds = await judgeFeeds(data);
   const verify = ({ candidate }: Found) =>
     verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, feeds.length > 0 ? { seed, feeds } : { seed });
-  const searches = await takeSteps(data, oracle, options, targets, verify, warn);
+  const searches = await takeSteps(data, oracle, options, least, targets, verify, warn);
   // Measured here, a network of another device's table tells nothing that could correct the target.
   const { best, rounds } = await settle(searches, targets[steps - 1] as number, ratio, analyzed, {
     ...options,
@@ -110,6 +112,7 @@ async function takeSteps(
   data: PruneData,
   oracle: Oracle,
   options: PruneOptions,
+  least: Int32Array,
   targetsNs: readonly number[],
   verify: (found: Found) => void,
   warn: (message: string) => void,
@@ -120,7 +123,7 @@ async function takeSteps(
   const searches: StepSearch[] = [];
   for (const [step, targetNs] of targetsNs.entries()) {
     options.onProgress?.({ phase: "steps", done: step, total: targetsNs.length });
-    searches.push(await prepareStep(stage, data, oracle, options, step, warn));
+    searches.push(await prepareStep(stage, data, oracle, options, least, step, warn));
     if (step === targetsNs.length - 1) break;
     const found = await bestOf(searches.slice(-lookBack), targetNs);
     if (found instanceof HalpError) throw found;

@@ -2,7 +2,7 @@
 import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
-import { groupOptions, rankVariables } from "../problem/index.js";
+import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
 import { applyPlan, groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
 import { collectSaliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
@@ -30,12 +30,16 @@ export interface Found {
 
 export type StepSearch = (targetNs: number) => Promise<Found>;
 
-/** Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original. */
+/**
+ * Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original.
+ * @param least channels that each group of the original has to keep
+ */
 export async function prepareStep(
   stage: Stage,
   data: PruneData,
   oracle: Oracle,
   options: PruneOptions,
+  least: Int32Array,
   step: number,
   warn: (message: string) => void,
 ): Promise<StepSearch> {
@@ -56,9 +60,10 @@ export async function prepareStep(
     warn(`${saliency.skippedBatches} batches were left out of the importance: their scores were NaN or infinite.`);
   for (const { node, reason } of saliency.cut) warn(`Importance misses what goes through ${node}: ${reason}`);
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
+  const leastNow = leastWidthsLeft(original.coupling, least, coupling, stage.origin);
   const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
   const variables = rankVariables(coupling, saliency.importance, (group) =>
-    groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id)).filter(
+    groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id), leastNow[group.id]).filter(
       (k) => k === 0 || k >= narrowest * group.size,
     ),
   );

@@ -1,5 +1,6 @@
 /** What `halp prune` is asked and what it answers. */
 import type { HalpError } from "../errors.js";
+import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
 
 /** Fraction of the dense latency, or nanoseconds. */
@@ -60,6 +61,8 @@ export interface PruneOptions extends RunControls {
   readonly steps?: number;
   /** Names (of nodes, initialisers or groups) that stay whole; `*` matches any run of characters. */
   readonly freeze?: readonly string[];
+  /** How far groups may go down. */
+  readonly widthLimits?: readonly WidthLimit[];
   /** Rounds of measuring and solving again when the budget is missed; default 3. */
   readonly rounds?: number;
   /** Relative tolerance above the budget that still counts as met; default 0.03. */

@@ -9,3 +9,4 @@ export {
 } from "./build.js";
 export { groupOptions, type OptionGrid } from "./options.js";
 export { sumWidths, type WidthSum } from "./sums.js";
+export { leastWidths, leastWidthsLeft, type WidthLimit } from "./width-limits.js";

@@ -11,8 +11,9 @@ export interface OptionGrid {
 /**
  * Ascending widths that group may keep: multiples of the device's alignment (of half or a quarter of it for groups too
  * narrow to have four such steps), all channels, and 0 where the group may vanish. A group that is frozen keeps all.
+ * @param least channels that have to stay
  */
-export function groupOptions(group: CouplingGroup, grid: OptionGrid, mayVanish: boolean): readonly number[] {
+export function groupOptions(group: CouplingGroup, grid: OptionGrid, mayVanish: boolean, least = 0): readonly number[] {
   if (group.frozen !== undefined) return [group.size];
   let step = Math.max(1, grid.alignment);
   while (step > 1 && group.size < 4 * step) step = Math.ceil(step / 2);
@@ -21,5 +22,5 @@ export function groupOptions(group: CouplingGroup, grid: OptionGrid, mayVanish: 
   const options: number[] = mayVanish ? [0] : [];
   for (let k = stride; k < group.size; k += stride) options.push(k);
   options.push(group.size);
-  return options;
+  return options.filter((k) => k >= least);
 }

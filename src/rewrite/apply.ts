@@ -17,6 +17,7 @@ import { disconnects, plainNode } from "./masked.js";
 import { recordPruning } from "./metadata.js";
 import { nameGiver } from "./names.js";
 import { slicerFor } from "./slicing.js";
+import { flushSubnormals } from "./subnormals.js";
 import { traceAbsence, type Vanishing } from "./vanish.js";
 
 export type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
@@ -122,8 +123,8 @@ function cutGraph(
       inputs: graph.inputs.map((v) => (names.has(v.name) ? cutInfo(v, kept) : v)),
       valueInfos: infos(graph.valueInfos),
       initializers: [
-        ...graph.initializers.map((t) => (kept.isCut(t.name) ? cutTensor(t, t.name, kept) : t)),
-        ...materialized,
+        ...graph.initializers.map((t) => flushSubnormals(kept.isCut(t.name) ? cutTensor(t, t.name, kept) : t)),
+        ...materialized.map(flushSubnormals),
         ...slicer.initializers,
       ],
     },

@@ -8,6 +8,7 @@ import type { CommandContext, CommandSpec } from "../command.js";
 import { findPackage } from "../find-package.js";
 import type { OptionValues } from "../options.js";
 import { formatNs, formatPercent } from "../quantities.js";
+import { renderOperators } from "../render-operators.js";
 import { renderTable, truncate, wrap } from "../table.js";
 import { halpVersion } from "../version.js";
 import { gpuOf } from "./profile.js";
@@ -27,10 +28,16 @@ export const doctorCommand: CommandSpec = {
   name: "doctor",
   args: [],
   summary: "tell what this machine can do, and what is missing",
-  options: ["cache", "cuda", "device", "cudaLibrary", "cudnnLibrary"],
-  examples: ["halp doctor", "halp doctor --json", "halp doctor --cuda"],
+  options: ["operators", "cache", "cuda", "device", "cudaLibrary", "cudnnLibrary"],
+  examples: ["halp doctor", "halp doctor --json", "halp doctor --operators", "halp doctor --cuda"],
   run: async (_args, options, context) => {
     const { print, styles, width } = context;
+    if (options.operators === true) {
+      const { allOperators, operatorTable } = await import("../../operators/index.js");
+      const operators = operatorTable(allOperators());
+      print({ format: "halp.operators/1", operators }, () => renderOperators(operators, width, styles));
+      return 0;
+    }
     const machine = await describeMachine();
     const checks = [
       checkNode(),

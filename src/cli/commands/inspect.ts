@@ -1,6 +1,7 @@
 import type { CommandSpec } from "../command.js";
 import { loadModel } from "../load-model.js";
 import { renderInspection } from "../render-inspection.js";
+import { widthLimits } from "./prune.js";
 
 /** Widths are listed at this multiple of channels: the coarsest step met on CPUs (AVX-512). `halp prune` measures its own. */
 const listedAlignment = 16;
@@ -9,7 +10,7 @@ export const inspectCommand: CommandSpec = {
   name: "inspect",
   args: [["<MODEL>", "ONNX file"]],
   summary: "list the groups of channels that go together, their options, and what is frozen and why",
-  options: ["input", "batch", "freeze", "all"],
+  options: ["input", "batch", "freeze", "minChannels", "maxPruneRatio", "all"],
   readsConfig: true,
   examples: [
     "halp inspect model.onnx",
@@ -24,7 +25,7 @@ export const inspectCommand: CommandSpec = {
     ]);
     const analyzed = await loadModel(path, options);
     const coupling = analyzeCoupling(analyzed, findOperator, options.freeze ? { freeze: options.freeze } : {});
-    const found = inspectModel(path, analyzed, coupling, listedAlignment);
+    const found = inspectModel(path, analyzed, coupling, listedAlignment, widthLimits(options));
     print(found, () => renderInspection(found, width, styles, options.all === true));
     return 0;
   },

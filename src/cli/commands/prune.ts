@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
 import type { DataOptions, PruneOptions, PruneResult } from "../../pipeline/types.js";
+import type { WidthLimit } from "../../problem/index.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import type { OptionValues } from "../options.js";
@@ -31,6 +32,8 @@ export const pruneCommand: CommandSpec = {
     "rounds",
     "tolerance",
     "freeze",
+    "minChannels",
+    "maxPruneRatio",
     "table",
     "device",
     "cache",
@@ -70,6 +73,7 @@ function pruneOptions(model: string, options: OptionValues, context: CommandCont
     ...given("steps", options.steps),
     ...given("tolerance", options.tolerance),
     ...given("freeze", options.freeze),
+    ...given("widthLimits", widthLimits(options)),
     ...given("rounds", options.rounds),
     ...given("table", options.table),
     ...given("device", options.device),
@@ -79,6 +83,12 @@ function pruneOptions(model: string, options: OptionValues, context: CommandCont
     onWarning: context.warn,
     clock: context.io.clock,
   };
+}
+
+/** What --min-channels and --max-prune-ratio say; undefined without them. */
+export function widthLimits({ minChannels, maxPruneRatio }: OptionValues): readonly WidthLimit[] | undefined {
+  const limits = [...(minChannels ?? []), ...(maxPruneRatio ?? [])];
+  return limits.length > 0 ? limits : undefined;
 }
 
 /** What --data and its companions say; undefined without --data. */
