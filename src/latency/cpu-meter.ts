@@ -8,6 +8,7 @@ import type { BankReply, BankTask, ProbeReply } from "./bank-child.js";
 import { type LayerConfig, layerKey } from "./config.js";
 import { cpuFingerprint, describeDevice, deviceFingerprint, type TableDevice } from "./device.js";
 import { driftOf, type Item, type Meter, type MeterOptions } from "./meter.js";
+import { Patience } from "./patience.js";
 import type { TableEntry } from "./table.js";
 
 export interface BankOptions {
@@ -15,6 +16,8 @@ export interface BankOptions {
   readonly bankMs?: number;
   /** Layers in a bank at most. Default 12. */
   readonly bankLayers?: number;
+  /** Shared by all that fills one table. */
+  readonly patience?: Patience;
 }
 
 /**
@@ -31,11 +34,11 @@ const mostRuns = 400;
 /**
  * Other work on the machine comes in bouts of seconds in which what does little takes twice as long, a convolution a tenth
  * longer. Nodes that do nothing show them: where those of a bank take so many times what they took in the best of moments,
- * it is measured again after a pause. A machine that stays disturbed is waited for so many times, no more, in each bank and in all.
+ * it is measured again after a pause. A bank is tried so many times at most, and as long as there is patience.
  */
 const disturbed = 1.2;
 const pauseMs = 100;
-const mostWaits = { bank: 20, all: 100 };
+const mostTries = 20;
 /** Banks whose layers take longer than this leave the caches cold, which lengthens idle nodes too, and are hardly lengthened. */
 const smallBankNs = 1e6;
 /** Looks at the reference layer when a table is begun, the best of which counts. */
@@ -52,7 +55,7 @@ export async function openCpuMeter(options: MeterOptions & BankOptions): Promise
     const task: PinTask = { pin, threads };
     const { cores, reason } = await child.request<Pinned>("pin", task);
     if (reason !== undefined) options.onWarning?.(reason);
-    let waits = mostWaits.all;
+    const patience = options.patience ?? new Patience();
     const bankNs = (options.bankMs ?? 40) * 1e6;
     return {
       fingerprint,
@@ -60,9 +63,11 @@ export async function openCpuMeter(options: MeterOptions & BankOptions): Promise
       groupsOf: (items) => banksOf(items, options.bankLayers),
       measure: async (device, bank) => {
         let reply = await runBank(child, device, bank, bankNs);
-        for (let here = mostWaits.bank; here > 0 && waits > 0 && isDisturbed(device, reply); here--, waits--) {
+        for (let tries = 1; tries < mostTries && patience.left && isDisturbed(device, reply); tries++) {
+          const start = performance.now();
           await wait(pauseMs, undefined, signal ? { signal } : {});
           const again = await runBank(child, device, bank, bankNs);
+          patience.spend(performance.now() - start);
           if ((again.idleNs ?? 0) < (reply.idleNs ?? 0)) reply = again;
         }
         return bankEntries(device, bank, reply);

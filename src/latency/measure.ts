@@ -9,6 +9,7 @@ import { openCudaMeter } from "./cuda-meter.js";
 import { type DeviceChoice, deviceFingerprint, deviceKind, type TableDevice } from "./device.js";
 import type { GpuOptions, Item, Meter, MeterOptions } from "./meter.js";
 import { openOrtCudaMeter } from "./ort-cuda-meter.js";
+import { Patience } from "./patience.js";
 import type { LatencyTable, TableEntry } from "./table.js";
 import { appendJournal, beginJournal, journalPath, readJournal } from "./table-file.js";
 
@@ -45,6 +46,7 @@ export interface OwnTable extends LatencyTable {
   readonly journal?: string;
   /** How its device is measured. */
   readonly options?: DeviceOptions;
+  readonly patience?: Patience;
 }
 
 /** Entries whose interquartile range, or whose two measurements, differ by more than this part are measured once more. */
@@ -66,6 +68,7 @@ export async function createLatencyTable(options: CreateOptions = {}): Promise<O
     entries: new Map(entries),
     ...(journal === undefined ? {} : { journal }),
     options,
+    patience: new Patience(),
   });
   const cached = (fingerprint: string) => {
     const journal = options.cacheDir === undefined ? undefined : journalPath(options.cacheDir, fingerprint);
@@ -166,6 +169,7 @@ async function meterFor(table: OwnTable, options: MeasureMissingOptions): Promis
       ...(signal ? { signal } : {}),
       ...(onWarning ? { onWarning } : {}),
     }),
+    ...(table.patience ? { patience: table.patience } : {}),
     ...(bankMs === undefined ? {} : { bankMs }),
     ...(bankLayers === undefined ? {} : { bankLayers }),
   });

@@ -1,0 +1,16 @@
+import t from "tap";
+import { Patience } from "../../src/latency/patience.js";
+
+t.test("patience ends, and comes back with time", async (t) => {
+  let now = 1000;
+  const patience = new Patience(() => now);
+  t.ok(patience.left);
+  patience.spend(7999);
+  t.ok(patience.left);
+  patience.spend(1);
+  t.notOk(patience.left, "eight seconds at the start");
+  now += 100_000;
+  t.ok(patience.left, "and a fifth of what has passed since");
+  patience.spend(20_000);
+  t.notOk(patience.left);
+});
