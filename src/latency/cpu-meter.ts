@@ -36,7 +36,7 @@ const mostRuns = 400;
  * longer. Nodes that do nothing show them: where those of a bank take so many times what they took in the best of moments,
  * it is measured again after a pause. A bank is tried so many times at most, and as long as there is patience.
  */
-const disturbed = 1.2;
+const disturbed = 1.12;
 const pauseMs = 100;
 const mostTries = 20;
 /** Banks whose layers take longer than this leave the caches cold, which lengthens idle nodes too, and are hardly lengthened. */

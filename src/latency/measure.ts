@@ -198,11 +198,12 @@ function openMeter(choice: DeviceChoice, options: MeterOptions & BankOptions): P
 }
 
 /**
- * One entry of two measurements: their mean where they agree; else the lower, for disturbance only ever adds time.
+ * One entry of two measurements: their mean where they agree; else the lower, for disturbance only ever adds time. So, too, where
+ * they are too short to tell: these are what disturbance adds most to.
  */
 function settled(a: TableEntry, b: TableEntry): TableEntry {
   const { unchecked: _, ...lower } = a.ns <= b.ns ? a : b;
-  return disagree(a, b) ? lower : { ...lower, ns: Math.round((a.ns + b.ns) / 2) };
+  return disagree(a, b) || Math.max(a.ns, b.ns) <= clockNs ? lower : { ...lower, ns: Math.round((a.ns + b.ns) / 2) };
 }
 
 function disagree(a: TableEntry, b: TableEntry): boolean {

@@ -1,5 +1,5 @@
-const firstMs = 8000;
-const share = 0.2;
+const firstMs = 20_000;
+const share = 0.3;
 
 /**
  * How long measuring may wait for a machine to become quiet: some seconds, and then a share of the time since the table was
