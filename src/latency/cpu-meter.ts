@@ -37,6 +37,8 @@ const mostRuns = 400;
  * it is measured again after a pause. A bank is tried so many times at most, and as long as there is patience.
  */
 const disturbed = 1.12;
+/** The same of the reference layer: all that shows where layers are large. In quiet moments it keeps within 0.01. */
+const slowReference = 1.03;
 const pauseMs = 100;
 const mostTries = 20;
 /** Banks whose layers take longer than this leave the caches cold, which lengthens idle nodes too, and are hardly lengthened. */
@@ -137,7 +139,9 @@ export function banksOf<T extends Item>(list: readonly T[], bankLayers = default
   return banks;
 }
 
-function isDisturbed({ calibration }: TableDevice, { idleNs, layers }: BankReply): boolean {
+function isDisturbed({ calibration, referenceNs: best }: TableDevice, reply: BankReply): boolean {
+  const { idleNs, layers, referenceNs } = reply;
+  if (referenceNs > slowReference * best) return true;
   if (idleNs === undefined || layers.reduce((sum, { lower }) => sum + lower, 0) > smallBankNs) return false;
   return idleNs > disturbed * (calibration.nodeNs + calibration.idleNs);
 }
