@@ -26,10 +26,7 @@ export interface BankOptions {
  */
 const defaultBankLayers = 12;
 const bankBytes = 192 * 2 ** 20;
-/**
- * Layers of microseconds need many runs until the processor foresees their branches: after 40 those of a small network
- * read 15 % too slow, as they do in no network that runs all day.
- */
+/** Runs of a bank at most: small layers take as many as the time allows, since the clock counts whole microseconds. */
 const mostRuns = 400;
 /**
  * Other work on the machine comes in bouts of seconds in which what does little takes twice as long, a convolution a tenth
