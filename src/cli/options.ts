@@ -192,7 +192,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "channels that a group keeps at least, of all groups or of those named; may be repeated",
     ).argParser((text: string, previous: readonly WidthLimit[] = []) => {
       const [name, value] = named(text);
-      return [...previous, { ...name, minChannels: parseInteger("--min-channels", 1)(value) }];
+      return [...previous, { ...name, minChannels: integer("--min-channels", 1)(value) }];
     }),
   maxPruneRatio: () =>
     new Option(

@@ -62,12 +62,12 @@ export async function openCpuMeter(options: MeterOptions & BankOptions): Promise
       groupsOf: (items) => banksOf(items, options.bankLayers),
       measure: async (device, bank) => {
         let reply = await runBank(child, device, bank, bankNs);
-        for (let tries = 1; tries < mostTries && patience.left && isDisturbed(device, reply); tries++) {
+        for (let tries = 1; tries < mostTries && patience.left && strainOf(device, reply) > 1; tries++) {
           const start = performance.now();
           await wait(pauseMs, undefined, signal ? { signal } : {});
           const again = await runBank(child, device, bank, bankNs);
           patience.spend(performance.now() - start);
-          if ((again.idleNs ?? 0) < (reply.idleNs ?? 0)) reply = again;
+          if (strainOf(device, again) < strainOf(device, reply)) reply = again;
         }
         return bankEntries(device, bank, reply);
       },
@@ -136,11 +136,12 @@ export function banksOf<T extends Item>(list: readonly T[], bankLayers = default
   return banks;
 }
 
-function isDisturbed({ calibration, referenceNs: best }: TableDevice, reply: BankReply): boolean {
-  const { idleNs, layers, referenceNs } = reply;
-  if (referenceNs > slowReference * best) return true;
-  if (idleNs === undefined || layers.reduce((sum, { lower }) => sum + lower, 0) > smallBankNs) return false;
-  return idleNs > disturbed * (calibration.nodeNs + calibration.idleNs);
+/** How much other work there was while a bank was measured: above 1 it is measured again. */
+function strainOf({ calibration, referenceNs: best }: TableDevice, reply: BankReply): number {
+  const { idleNs = 0, layers, referenceNs } = reply;
+  const isSmall = layers.reduce((sum, { lower }) => sum + lower, 0) <= smallBankNs;
+  const idle = isSmall ? idleNs / (calibration.nodeNs + calibration.idleNs) : 0;
+  return Math.max(referenceNs / best / slowReference, idle / disturbed);
 }
 
 async function runBank(child: Child, device: TableDevice, bank: readonly Item[], targetNs: number): Promise<BankReply> {
