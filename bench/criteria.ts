@@ -1,14 +1,15 @@
 /**
- * Accuracy without fine-tuning at equal latency, by criterion: prunes one classifier to one budget with each of them.
+ * Accuracy without fine-tuning at equal latency, by criterion and by what removed channels are taken for: prunes one classifier
+ * to one budget with each of them.
  *
- *     npm run bench -- criteria MODEL --data DIR [--budget 0.7] [--batch 64] [--steps 10] [--limit 1000] [--mean ...] [--std ...]
+ *     npm run bench -- criteria MODEL --data DIR [--budget 0.7] [--batch 64] [--steps 10] [--limit 1000] [--stand-ins zero,mean] [--mean ...] [--std ...]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { HalpError } from "../src/errors.js";
-import { type Criterion, type PruneOptions, type PruneResult, prune } from "../src/pipeline/index.js";
+import { type Criterion, type PruneOptions, type PruneResult, prune, type StandIn } from "../src/pipeline/index.js";
 
 export async function benchCriteria(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -24,6 +25,7 @@ export async function benchCriteria(args: string[]): Promise<void> {
       std: { type: "string" },
       criteria: { type: "string", default: "taylor,l1,l2,bn-scale,random" },
       loss: { type: "string", default: "auto" },
+      "stand-ins": { type: "string", default: "zero" },
       seeds: { type: "string", default: "1" },
     },
   });
@@ -35,9 +37,14 @@ export async function benchCriteria(args: string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "halp-criteria-"));
   try {
     const rows: string[] = [];
-    for (const criterion of values.criteria.split(",") as Criterion[])
+    const each = {
+      criteria: values.criteria.split(",") as Criterion[],
+      standIns: values["stand-ins"].split(",") as StandIn[],
+    };
+    const ways = each.criteria.flatMap((criterion) => each.standIns.map((standIn) => ({ criterion, standIn })));
+    for (const { criterion, standIn } of ways)
       for (let seed = 0; seed < Number(values.seeds); seed++) {
-        const name = `${criterion}-${seed}`;
+        const name = `${criterion}-${standIn}-${seed}`;
         const result = await prune({
           model,
           budget: { kind: "ratio", ratio: Number(values.budget) },
@@ -47,6 +54,7 @@ export async function benchCriteria(args: string[]): Promise<void> {
           batch: Number(values.batch),
           steps: Number(values.steps),
           criterion,
+          standIn,
           loss: values.loss as NonNullable<PruneOptions["loss"]>,
           seed,
           data: { path: values.data, limit: Number(values.limit), ...(mean ? { mean } : {}), ...(std ? { std } : {}) },
@@ -55,23 +63,25 @@ export async function benchCriteria(args: string[]): Promise<void> {
           if (error instanceof HalpError && error.exitCode === 4) return error.cause as PruneResult;
           throw error;
         });
-        rows.push(row(criterion, seed, result));
+        rows.push(row(criterion, standIn, seed, result));
         console.error(rows.at(-1));
       }
     console.log(
       `${cpus()[0]?.model}, Node ${process.version}, batch ${values.batch}, one thread, ${values.steps} steps\n`,
     );
-    console.log("| criterion | seed | budget | predicted | measured | top-1 dense | top-1 pruned | parameters |");
-    console.log("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    console.log(
+      "| criterion | removed taken for | seed | budget | predicted | measured | top-1 dense | top-1 pruned | parameters |",
+    );
+    console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     console.log(rows.join("\n"));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function row(criterion: string, seed: number, r: PruneResult): string {
+function row(criterion: string, standIn: string, seed: number, r: PruneResult): string {
   const percent = (x: number | undefined) => (x === undefined ? "-" : `${(100 * x).toFixed(2)} %`);
-  const cells = [criterion, seed, percent(r.budgetRatio), percent(r.predictedRatio)];
+  const cells = [criterion, standIn, seed, percent(r.budgetRatio), percent(r.predictedRatio)];
   const measured = `${percent(r.measuredRatio)} (spread ${percent(r.spread)})`;
   const share = `${percent(r.parameters.pruned / r.parameters.dense)}`;
   return `| ${[...cells, measured, percent(r.accuracy?.dense), percent(r.accuracy?.pruned), share].join(" | ")} |`;

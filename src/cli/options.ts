@@ -1,6 +1,6 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
-import type { Budget, Criterion } from "../pipeline/types.js";
+import type { Budget, Criterion, StandIn } from "../pipeline/types.js";
 import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
 import {
@@ -45,6 +45,7 @@ export interface OptionValues {
   readonly std?: readonly number[];
   readonly criterion?: Criterion;
   readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
+  readonly standIn?: StandIn;
   readonly mode?: "joint" | "halp";
   readonly tolerance?: number;
   readonly steps?: number;
@@ -172,6 +173,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
     new Option("--rounds <N>", "times to correct the prediction when the budget is missed (default: 3)").argParser(
       integer("--rounds", 0, 100),
     ),
+  standIn: () =>
+    new Option(
+      "--stand-in <NAME>",
+      "what removed channels are taken for by the layers that read them (default: zero)",
+    ).choices(["zero", "beta", "mean"]),
   mode: () =>
     new Option(
       "--mode <NAME>",

@@ -1,5 +1,13 @@
 /** Puts the aspects of a family's operators together, so that each aspect can live in a file of its own. */
-import type { ChannelRule, EvaluateRule, GradientRule, OperatorSpec, ShapeRule, SliceRule } from "./spec.js";
+import type {
+  AbsorbRule,
+  ChannelRule,
+  EvaluateRule,
+  GradientRule,
+  OperatorSpec,
+  ShapeRule,
+  SliceRule,
+} from "./spec.js";
 
 type Rules<Rule> = Readonly<Record<string, Rule>>;
 
@@ -10,6 +18,7 @@ export interface FamilyAspects {
   readonly channels?: Rules<ChannelRule>;
   readonly slices?: Rules<SliceRule>;
   readonly gradients?: Rules<GradientRule>;
+  readonly absorptions?: Rules<AbsorbRule>;
   /** Operators that hand their first input on unchanged. */
   readonly passesConstant?: readonly string[];
   /** Every operator of the family applies one function to each element. */
@@ -22,6 +31,7 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
     const channels = aspects.channels?.[opType];
     const slice = aspects.slices?.[opType];
     const gradient = aspects.gradients?.[opType];
+    const absorb = aspects.absorptions?.[opType];
     return {
       opType,
       infer,
@@ -29,6 +39,7 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
       ...(channels ? { channels } : {}),
       ...(slice ? { slice } : {}),
       ...(gradient ? { gradient } : {}),
+      ...(absorb ? { absorb } : {}),
       ...(aspects.passesConstant?.includes(opType) ? { passesConstant: true } : {}),
       ...(aspects.pointwise ? { pointwise: true } : {}),
     };

@@ -100,6 +100,32 @@ export interface GradientContext {
  */
 export type GradientRule = (c: GradientContext) => readonly (string | undefined)[];
 
+export interface AbsorbContext {
+  readonly node: Node;
+  type(name: string): ValueType | undefined;
+  constant(name: string): Tensor | undefined;
+}
+
+/** What input channels that hold one value each, everywhere, come to at the output of a layer that sums over them. */
+export interface Absorption {
+  /** Axis of the first input that is summed over. Not negative. */
+  readonly inputAxis: number;
+  /** Axis of the output along which its channels lie. Not negative. */
+  readonly outputAxis: number;
+  /** Input slot that holds an addend for each output channel, and how often it is added; undefined without such an input. */
+  readonly bias?: { readonly slot: number; readonly factor: number };
+  /** Whether it comes to the same at every position of the output; zero padding makes borders differ. */
+  readonly uniform: boolean;
+  /**
+   * @param values what each position along `inputAxis` holds
+   * @returns what is added to each channel of the output: the mean over its positions, bias not counted.
+   */
+  added(values: Float64Array): Float64Array;
+}
+
+/** Undefined where the layer cannot take up constants (weights that are computed at run time). */
+export type AbsorbRule = (c: AbsorbContext) => Absorption | undefined;
+
 export interface OperatorSpec {
   readonly opType: string;
   /** "" unless said otherwise. */
@@ -109,6 +135,8 @@ export interface OperatorSpec {
   readonly channels?: ChannelRule;
   readonly slice?: SliceRule;
   readonly gradient?: GradientRule;
+  /** For layers that are linear in their first input and sum over its channels. */
+  readonly absorb?: AbsorbRule;
   /** Hands its first input on unchanged, so that a constant stays the same constant under another name (Identity). */
   readonly passesConstant?: boolean;
   /** Applies one function to each element (with broadcasting): constants per channel stay constants per channel. */

@@ -1,9 +1,12 @@
 /** Data of a run: what importance is taken from, and what the networks are judged on. */
+import { setImmediate } from "node:timers/promises";
 import type { Coupling } from "../coupling/index.js";
 import type { Batch, Dataset } from "../data/index.js";
 import { compareOutputs, datasetFeeds, drawForModel, evaluate, noiseFeeds, openForModel } from "../evaluation/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
+import { findOperator } from "../operators/index.js";
+import { betaStandIns, meanStandIns, type StandIns } from "../rewrite/index.js";
 import { createSession, type Feeds, floatTensor } from "../runtime/index.js";
 import type { PruneOptions, PruneResult } from "./types.js";
 
@@ -72,6 +75,38 @@ export async function judgeFeeds(data: PruneData): Promise<readonly Feeds[]> {
   for await (const batch of data.judge.batches({ batchSize: data.batchSize, limit: data.batchSize, dropLast: true }))
     return [{ [input ?? ""]: floatTensor(batch.images, batch.dims) }];
   return [];
+}
+
+/**
+ * What stands in for removed channels in all rewritings of the original; undefined: zero. Networks that data cannot be fed to
+ * take zeros instead of means, with a warning.
+ */
+export async function openStandIns(
+  data: PruneData,
+  options: PruneOptions,
+  warn: (message: string) => void,
+): Promise<StandIns | undefined> {
+  const { analyzed, coupling } = data.original;
+  const wanted = options.standIn ?? "zero";
+  if (wanted === "zero") return undefined;
+  if (wanted === "beta") return betaStandIns(analyzed, coupling, findOperator, options.seed ?? 0);
+  const [input = ""] = analyzed.inputDims.keys();
+  if (!takesImages(analyzed)) {
+    warn("Removed channels count as zero: means need a network with one float32 input.");
+    return undefined;
+  }
+  async function* feeds(): AsyncGenerator<Feeds> {
+    for await (const batch of data.batches(0)) {
+      // A run blocks the thread: between two of them signals, timers and progress get their turn.
+      await setImmediate();
+      yield { [input]: floatTensor(batch.images, batch.dims) };
+    }
+  }
+  return meanStandIns(analyzed, coupling, findOperator, feeds(), {
+    threads: options.threads ?? 1,
+    ...(options.signal ? { signal: options.signal } : {}),
+    onProgress: (done) => options.onProgress?.({ phase: "means of channels", done, total: 0 }),
+  });
 }
 
 /** Relative root mean square error of the pruned network's outputs against the original's; the largest over the outputs. */

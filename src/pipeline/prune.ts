@@ -6,9 +6,9 @@ import { countParameters } from "../graph/parameters.js";
 import { writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { leastWidths } from "../problem/index.js";
-import { type RewriteResult, verifyRewrite } from "../rewrite/index.js";
+import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measureModels, measurePair } from "../runtime/index.js";
-import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, type PruneData } from "./data.js";
+import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, openStandIns, type PruneData } from "./data.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
 import { layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
@@ -65,10 +65,12 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const ratio = await budgetRatio(options, analyzed, oracle.isOwn ? undefined : densePredictedNs);
   const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
 
+  const standIns = await openStandIns(data, options, warn);
+  const apply = (plan: Plan) => applyPlan(analyzed, coupling, plan, findOperator, standIns ? { standIns } : {});
   const feeds = await judgeFeeds(data);
   const verify = ({ candidate }: Found) =>
     verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, feeds.length > 0 ? { seed, feeds } : { seed });
-  const searches = await takeSteps(data, oracle, options, least, targets, verify, warn);
+  const searches = await takeSteps(data, oracle, options, least, targets, apply, verify, warn);
   // Measured here, a network of another device's table tells nothing that could correct the target.
   const { best, rounds } = await settle(searches, targets[steps - 1] as number, ratio, analyzed, {
     ...options,
@@ -114,6 +116,7 @@ async function takeSteps(
   options: PruneOptions,
   least: Int32Array,
   targetsNs: readonly number[],
+  apply: (plan: Plan) => RewriteResult,
   verify: (found: Found) => void,
   warn: (message: string) => void,
 ): Promise<StepSearch[]> {
@@ -123,7 +126,7 @@ async function takeSteps(
   const searches: StepSearch[] = [];
   for (const [step, targetNs] of targetsNs.entries()) {
     options.onProgress?.({ phase: "steps", done: step, total: targetsNs.length });
-    searches.push(await prepareStep(stage, data, oracle, options, least, step, warn));
+    searches.push(await prepareStep(stage, data, oracle, options, least, step, apply, warn));
     if (step === targetsNs.length - 1) break;
     const found = await bestOf(searches.slice(-lookBack), targetNs);
     if (found instanceof HalpError) throw found;

@@ -3,7 +3,7 @@ import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js"
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
-import { applyPlan, groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
+import { groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
 import { collectSaliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
 import type { Oracle } from "./oracle.js";
@@ -33,6 +33,7 @@ export type StepSearch = (targetNs: number) => Promise<Found>;
 /**
  * Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original.
  * @param least channels that each group of the original has to keep
+ * @param apply makes the network of a plan of the original
  */
 export async function prepareStep(
   stage: Stage,
@@ -41,6 +42,7 @@ export async function prepareStep(
   options: PruneOptions,
   least: Int32Array,
   step: number,
+  apply: (plan: Plan) => RewriteResult,
   warn: (message: string) => void,
 ): Promise<StepSearch> {
   const { analyzed, coupling } = stage;
@@ -71,7 +73,7 @@ export async function prepareStep(
   const presentNs = await oracle.predictNs(analyzed);
   const predict = async (plan: Plan) => {
     const full = planForOriginal(original.coupling, coupling, stage.origin, plan);
-    const model = applyPlan(original.analyzed, original.coupling, full, findOperator);
+    const model = apply(full);
     return { model, predictedNs: await oracle.predictNs(model.analyzed) };
   };
   const search = await openSearch({

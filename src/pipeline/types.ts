@@ -8,6 +8,8 @@ export type Budget = { readonly kind: "ratio"; readonly ratio: number } | { read
 
 export type Criterion = "taylor" | "l1" | "l2" | "bn-scale" | "random";
 
+export type StandIn = "zero" | "beta" | "mean";
+
 export interface DataOptions {
   readonly path: string;
   /** "auto" detects from what lies at the path. */
@@ -50,6 +52,11 @@ export interface PruneOptions extends RunControls {
   readonly pin?: Pin;
   readonly data?: DataOptions;
   readonly criterion?: Criterion;
+  /**
+   * What removed channels are taken for by the layers that read them: "zero" (default, as in HALP), what batch norm's
+   * "beta" comes to, or their "mean" over the data. It goes into biases that are there anyway and costs no latency.
+   */
+  readonly standIn?: StandIn;
   /** What the Taylor score differentiates; default "auto": labels where the data have them and the network classifies. */
   readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
   /**

@@ -7,15 +7,17 @@ import { analyzeGraph } from "../graph/infer.js";
 import type { Graph, Model, Node, Tensor, ValueInfo } from "../graph/ir.js";
 import { removeDeadNodes } from "../graph/topology.js";
 import type { OperatorSpec } from "../operators/spec.js";
+import { absorbersOf, absorbRemoved, type Removed, type StandIns } from "./absorb.js";
 import { substitute } from "./clean.js";
 import { constantNode, cutTensor, fixedConstants } from "./constants.js";
 import { foldGates } from "./fold-gates.js";
 import { gateConstant } from "./gate.js";
 import { withoutIdleRelu } from "./idle-relu.js";
 import { type Kept, keptBy } from "./kept.js";
-import { disconnects, plainNode } from "./masked.js";
+import { disconnects } from "./masked.js";
 import { recordPruning } from "./metadata.js";
 import { nameGiver } from "./names.js";
+import { plainNode } from "./plain-node.js";
 import { slicerFor } from "./slicing.js";
 import { flushSubnormals } from "./subnormals.js";
 import { traceAbsence, type Vanishing } from "./vanish.js";
@@ -31,6 +33,13 @@ export interface RewriteResult {
   /** Old positions that stay along an axis of a value, ascending; undefined where all stay. */
   keptOf(name: string, axis: number): Int32Array | undefined;
   readonly vanishing: Vanishing;
+  /** What removed channels were taken for where layers read them; undefined: zero. */
+  readonly removed?: Removed;
+}
+
+export interface ApplyOptions {
+  /** What stands in for removed channels in the layers that read them; without it they count as zero. */
+  readonly standIns?: StandIns;
 }
 
 /**
@@ -44,13 +53,16 @@ export function applyPlan(
   coupling: Coupling,
   plan: Plan,
   findOperator: FindOperator,
+  { standIns }: ApplyOptions = {},
 ): RewriteResult {
   const kept = keptBy(coupling, plan);
   const vanishing = traceAbsence(analyzed, coupling, kept);
   if (!vanishing.ok) throw disconnects(vanishing);
   const cut = cutGraph(analyzed, coupling, kept, vanishing, findOperator);
+  const removed = standIns && { standIns, absorbers: absorbersOf(analyzed, coupling, findOperator) };
+  const absorbed = removed ? absorbRemoved(cut, analyzed.model.irVersion, kept, removed) : cut;
   const products = [...vanishing.gates.keys()].map((node) => node.outputs[0] ?? "");
-  const graph = removeDeadNodes(foldGates(cut, products));
+  const graph = removeDeadNodes(foldGates(absorbed, products));
   const model = recordPruning({ ...analyzed.model, graph }, coupling, plan);
   const after = analyzeAgain(model, analyzed, findOperator);
   checkDims(analyzed, after, kept);
@@ -61,6 +73,7 @@ export function applyPlan(
     removedNodes: analyzed.graph.nodes.filter((n) => !n.outputs.some((o) => o !== "" && standing.has(o))),
     keptOf: kept.positions,
     vanishing,
+    ...(removed ? { removed } : {}),
   };
 }
 

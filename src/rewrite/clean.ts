@@ -1,7 +1,7 @@
 /** Taking out what a rewriting leaves behind. */
 import type { Graph, Node } from "../graph/ir.js";
 import { namesInside } from "../graph/topology.js";
-import { plainNode } from "./masked.js";
+import { plainNode } from "./plain-node.js";
 
 /**
  * Every reader of a replaced value reads what stands for it. A graph output keeps its name: where it was replaced, the

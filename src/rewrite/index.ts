@@ -1,5 +1,7 @@
-export { applyPlan, type FindOperator, type RewriteResult } from "./apply.js";
+export type { StandIns } from "./absorb.js";
+export { type ApplyOptions, applyPlan, type FindOperator, type RewriteResult } from "./apply.js";
 export { type Kept, keptBy } from "./kept.js";
 export { buildMasked } from "./masked.js";
+export { betaStandIns, meanStandIns } from "./stand-ins.js";
 export { groupsThatMayVanish, traceAbsence, type Vanishing, vanishing } from "./vanish.js";
 export { type VerifyOptions, type VerifyResult, verifyRewrite } from "./verify.js";

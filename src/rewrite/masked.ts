@@ -4,25 +4,27 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph, ValueType } from "../graph/analysis.js";
 import type { Model, Node, Tensor } from "../graph/ir.js";
 import { dataTypeCode, elementBytes } from "../graph/tensors.js";
+import { type Removed, standInNodes } from "./absorb.js";
 import { type Kept, keptBy } from "./kept.js";
 import { nameGiver } from "./names.js";
+import { plainNode } from "./plain-node.js";
 import { traceAbsence, type Vanishing } from "./vanish.js";
 
 /**
  * The original graph in which every value that loses channels has them set to zero where it is made, and in which the
  * operands that a vanished branch no longer brings (to Add, Sub, Sum) are zero as a whole. Shapes stay as they were.
+ * @param removed what stands in for removed channels where layers read them; zero without it
  * @throws HalpError HALP_PLAN where the plan does not fit, HALP_PLAN_DISCONNECTS where it cuts the network in two.
  */
-export function buildMasked(analyzed: AnalyzedGraph, coupling: Coupling, plan: Plan): Model {
+export function buildMasked(analyzed: AnalyzedGraph, coupling: Coupling, plan: Plan, removed?: Removed): Model {
   const kept = keptBy(coupling, plan);
   const vanishing = traceAbsence(analyzed, coupling, kept);
   if (!vanishing.ok) throw disconnects(vanishing);
-  const masks = maskNodes(analyzed, analyzed.graph.nodes, kept, vanishing.dropped);
-  const graph = analyzed.graph;
-  return {
-    ...analyzed.model,
-    graph: { ...graph, nodes: masks.nodes, initializers: [...graph.initializers, ...masks.initializers] },
-  };
+  const { graph } = analyzed;
+  const own = removed ? standInNodes(analyzed, kept, removed) : { nodes: graph.nodes, initializers: [] };
+  const masks = maskNodes(analyzed, own.nodes, kept, vanishing.dropped);
+  const initializers = [...graph.initializers, ...own.initializers, ...masks.initializers];
+  return { ...analyzed.model, graph: { ...graph, nodes: masks.nodes, initializers } };
 }
 
 export function disconnects(vanishing: Vanishing): HalpError {
@@ -45,7 +47,7 @@ export function maskNodes(
   kept: Kept,
   dropped: ReadonlyMap<Node, readonly number[]>,
 ): MaskedNodes {
-  const freshName = nameGiver(analyzed.graph);
+  const freshName = nameGiver({ ...analyzed.graph, nodes: [...analyzed.graph.nodes, ...nodes] });
   const out: Node[] = [];
   const initializers: Tensor[] = [];
   const shared = new Map<string, string>();
@@ -112,8 +114,4 @@ export function maskNodes(
     out.push({ ...node, inputs, outputs }, ...after);
   }
   return { nodes: out, initializers };
-}
-
-export function plainNode(opType: string, inputs: readonly string[], output: string): Node {
-  return { name: "", opType, domain: "", inputs, outputs: [output], attributes: new Map() };
 }

@@ -7,7 +7,7 @@ import type { Node, Tensor } from "../graph/ir.js";
 import { dataTypeCode, int64Tensor, integersOf } from "../graph/tensors.js";
 import type { OperatorSpec, SliceContext } from "../operators/spec.js";
 import type { Kept } from "./kept.js";
-import { plainNode } from "./masked.js";
+import { plainNode } from "./plain-node.js";
 
 /** Makes the nodes of one rewriting and collects the constants that they need. */
 export interface Slicer {

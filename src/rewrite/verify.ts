@@ -3,11 +3,12 @@ import type { Coupling, Plan } from "../coupling/types.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model, ValueInfo } from "../graph/ir.js";
-import { dataTypeCode, sizeOf } from "../graph/tensors.js";
-import { createSession, type Feeds, floatTensor, isRuntimeType, zeroTensor } from "../runtime/index.js";
+import { dataTypeCode } from "../graph/tensors.js";
+import { createSession, type Feeds, isRuntimeType } from "../runtime/index.js";
 import type { RewriteResult } from "./apply.js";
 import { difference } from "./compare.js";
 import { buildMasked } from "./masked.js";
+import { randomFeeds, randomNormal } from "./random-feeds.js";
 import { withNudgedWeights } from "./rounding.js";
 
 export interface VerifyOptions {
@@ -44,7 +45,7 @@ export function verifyRewrite(
   options: VerifyOptions = {},
 ): VerifyResult {
   const tolerance = options.tolerance ?? 1e-4;
-  const masked = buildMasked(analyzed, coupling, plan);
+  const masked = buildMasked(analyzed, coupling, plan, rewritten.removed);
   using reference = createSession(masked, { optimization: "disabled" });
   using pruned = createSession(rewritten.model, { optimization: "disabled" });
   const random = randomNormal(options.seed ?? 0);
@@ -121,34 +122,4 @@ function withOutputs(model: Model, names: readonly string[], analyzed: AnalyzedG
       return { name, dtype, dtypeCode: dtype === "other" ? 0 : dataTypeCode[dtype] };
     });
   return { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, ...more] } };
-}
-
-function randomFeeds(analyzed: AnalyzedGraph, normal: () => number): Feeds {
-  const feeds: Record<string, Feeds[string]> = {};
-  for (const [name, dims] of analyzed.inputDims) {
-    const dtype = analyzed.types.get(name)?.dtype;
-    if (dtype === "float32") {
-      const data = new Float32Array(sizeOf(dims));
-      for (let i = 0; i < data.length; i++) data[i] = normal();
-      feeds[name] = floatTensor(data, dims);
-    } else if (isRuntimeType(dtype)) feeds[name] = zeroTensor(dtype, dims);
-    else
-      throw new HalpError("HALP_RUNTIME_TYPE", `Input "${name}" is ${dtype}, for which halp makes no random values.`, {
-        name,
-      });
-  }
-  return feeds;
-}
-
-/** Standard normal numbers: mulberry32 and Box-Muller. */
-function randomNormal(seed: number): () => number {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }

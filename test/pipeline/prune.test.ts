@@ -75,6 +75,24 @@ t.test("a frozen layer stays whole, and a criterion is a choice", async (t) => {
   }
 });
 
+t.test("what stands in for removed channels goes into the network that is written, which stays as wide", async (t) => {
+  const weights = async (standIn: NonNullable<PruneOptions["standIn"]>) => {
+    const options = optionsOf({ standIn, criterion: "l1", budget: { kind: "ratio", ratio: 0.8 } });
+    const result = await prune(options);
+    t.ok(result.maskedError < 1e-4, standIn);
+    const { graph } = await readModel(options.output);
+    t.equal(
+      graph.initializers.some((w) => w.name.endsWith("_absorbed")),
+      standIn !== "zero",
+      standIn,
+    );
+    return graph.nodes.map((n) => n.opType);
+  };
+  const zero = await weights("zero");
+  t.same(await weights("mean"), zero);
+  t.same(await weights("beta"), zero);
+});
+
 t.test("a missed budget ends with exit code 4, its result and the best network so far", async (t) => {
   const options = optionsOf({ tolerance: -0.999 });
   const error = await prune(options).then(

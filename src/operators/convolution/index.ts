@@ -1,7 +1,8 @@
 import { assemble } from "../assemble.js";
+import { absorptions } from "./absorb.js";
 import { channels } from "./channels.js";
 import { gradients } from "./gradient.js";
 import { shapes } from "./shape.js";
 import { slices } from "./slice.js";
 
-export const convolution = assemble({ shapes, channels, gradients, slices });
+export const convolution = assemble({ shapes, channels, gradients, slices, absorptions });
