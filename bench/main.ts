@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME ...`: one bench by name. */
 const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise<void>>>> = {
   criteria: async () => (await import("./criteria.js")).benchCriteria,
+  models: async () => (await import("./models.js")).benchModels,
   prediction: async () => (await import("./prediction.js")).benchPrediction,
   solver: async () => (await import("./solver.js")).benchSolver,
 };

@@ -48,7 +48,7 @@ export function keptBy(coupling: Coupling, plan: Plan): Kept {
 }
 
 /** @param channels 1 for each channel, by global number, that stays. */
-export function keptWith(coupling: Coupling, channels: Uint8Array): Kept {
+function keptWith(coupling: Coupling, channels: Uint8Array): Kept {
   const cache = new Map<Int32Array, Int32Array | undefined>();
   const alongAxis = (labels: Int32Array): Int32Array | undefined => {
     if (cache.has(labels)) return cache.get(labels);

@@ -101,7 +101,10 @@ t.test("a gate whose inner channels go becomes its constant", async (t) => {
   b.output("y", [1, 2, 6, 6]);
   const { analyzed, coupling, groupOf, without } = prepare(b.model());
   const ids = [groupOf("squeeze")];
-  t.same([...vanishing(analyzed, coupling, ids).constantValues], [gate]);
+  t.same(
+    [...vanishing(analyzed, coupling, ids).gates].flatMap(([node, slots]) => slots.map((i) => node.inputs[i])),
+    [gate],
+  );
   const plan = without(...ids);
   const rewritten = applyPlan(analyzed, coupling, plan, findOperator);
   t.same(
