@@ -20,9 +20,10 @@ import {
   networkOf,
   predictNs,
 } from "../src/latency/index.js";
+import { encodeModel } from "../src/onnx/index.js";
 import { findOperator } from "../src/operators/index.js";
 import { applyPlan } from "../src/rewrite/index.js";
-import { measureModels, modelBytes, quantileOf, type Samples, spawnChild, uniform } from "../src/runtime/index.js";
+import { measureModels, quantileOf, type Samples, spawnChild, uniform } from "../src/runtime/index.js";
 import type { KernelTask } from "./prediction/kernel-child.js";
 import { type Subject, subjects } from "./prediction/networks.js";
 
@@ -72,7 +73,7 @@ export async function benchPrediction(args: string[]): Promise<void> {
     const configs: (readonly LayerConfig[])[] = models.map((m) =>
       networkConfigs(networkOf(analyze(m, subject), table.device.traits), { dimsOf: () => undefined }),
     );
-    const bytes = models.map(modelBytes);
+    const bytes = models.map(encodeModel);
     const time = () => measureModels(bytes, { inputs: { [inputName]: subject.dims }, samples, limitMs: 15_000, seed });
     using child = spawnChild(new URL("./prediction/kernel-child.js", import.meta.url));
     const { nodeNs, runNs } = table.device.calibration;

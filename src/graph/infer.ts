@@ -1,7 +1,9 @@
 /** Shape inference and constant folding under concrete input dimensions. Knows no operator by name. */
+
 import type { AnalyzedGraph, ValueType } from "./analysis.js";
 import { type InputDimsOptions, isDynamic, resolveInputDims } from "./input-dims.js";
 import { type Model, type Node, normalDomain, opsetOf, type Tensor, type ValueInfo } from "./ir.js";
+import { deriveTensor } from "./lazy-tensor.js";
 import { sizeOf } from "./tensors.js";
 import { checkSorted } from "./topology.js";
 
@@ -82,7 +84,7 @@ export function analyzeGraph(
     if (!rules?.evaluate || !mayFold(node, rules, inferred)) continue;
     rules.evaluate(c)?.forEach((tensor, i) => {
       const name = node.outputs[i];
-      if (name) constants.set(name, { ...tensor, name });
+      if (name) constants.set(name, deriveTensor(tensor, { name }));
     });
   }
   return { model, graph, opset: opsetOf(model), inputDims, types, constants, producerOf, consumersOf };

@@ -1,6 +1,7 @@
 /** Reading and making constant tensors. */
 import { HalpError } from "../errors.js";
 import type { DataType, Tensor } from "./ir.js";
+import { deriveTensor } from "./lazy-tensor.js";
 
 /** Bytes an element takes; 0 for strings and types that halp does not know. */
 export const elementBytes: Readonly<Record<DataType, number>> = {
@@ -121,22 +122,28 @@ export function takeAlongAxis(tensor: Tensor, axis: number, keep: ArrayLike<numb
   const outer = sizeOf(tensor.dims.slice(0, axis));
   const n = tensor.dims[axis] ?? 1;
   const inner = sizeOf(tensor.dims.slice(axis + 1)) * width;
+  const dims = tensor.dims.map((d, i) => (i === axis ? keep.length : d));
+  return deriveTensor(tensor, { dims, storage: "raw", external: undefined }, outer * keep.length * inner, (bytes) =>
+    runsOf(bytes, outer, n, inner, keep),
+  );
+}
+
+/** Of `outer` rows of `n` runs of `inner` bytes each, the given runs of each row. */
+function runsOf(from: Uint8Array, outer: number, n: number, inner: number, keep: ArrayLike<number>): Uint8Array {
   const bytes = new Uint8Array(outer * keep.length * inner);
   // Word by word where it can be: a call for each few bytes takes ten times as long.
   const words = inner % 4 === 0;
   const unit = words ? 4 : 1;
-  const source = words ? wordsOf(tensor.bytes) : tensor.bytes;
+  const source = words ? wordsOf(from) : from;
   const target = words ? wordsOf(bytes) : bytes;
   const run = inner / unit;
   let to = 0;
   for (let o = 0; o < outer; o++)
     for (let k = 0; k < keep.length; k++) {
-      const from = (o * n + (keep[k] ?? 0)) * run;
-      if (run > 64) target.set(source.subarray(from, from + run), to);
-      else for (let i = 0; i < run; i++) target[to + i] = source[from + i] as number;
+      const at = (o * n + (keep[k] ?? 0)) * run;
+      if (run > 64) target.set(source.subarray(at, at + run), to);
+      else for (let i = 0; i < run; i++) target[to + i] = source[at + i] as number;
       to += run;
     }
-  const dims = tensor.dims.map((d, i) => (i === axis ? keep.length : d));
-  const { external: _, ...rest } = tensor;
-  return { ...rest, dims, bytes, storage: "raw" };
+  return bytes;
 }

@@ -49,34 +49,51 @@ const entryPoint = new URL("./bank-child.js", import.meta.url);
 export async function openCpuMeter(options: MeterOptions & BankOptions): Promise<Meter> {
   const { threads, pin, signal } = options;
   const fingerprint = deviceFingerprint(threads);
-  const child = spawnChild(entryPoint, signal ? { signal } : {});
-  try {
-    const task: PinTask = { pin, threads };
-    const { cores, reason } = await child.request<Pinned>("pin", task);
-    if (reason !== undefined) options.onWarning?.(reason);
-    const patience = options.patience ?? new Patience();
-    const bankNs = (options.bankMs ?? 40) * 1e6;
-    return {
-      fingerprint,
-      describe: () => describe(child, threads, cores),
-      groupsOf: (items) => banksOf(items, options.bankLayers),
-      measure: async (device, bank) => {
-        let reply = await runBank(child, device, bank, bankNs);
-        for (let tries = 1; tries < mostTries && patience.left && strainOf(device, reply) > 1; tries++) {
-          const start = performance.now();
-          await wait(pauseMs, undefined, signal ? { signal } : {});
-          const again = await runBank(child, device, bank, bankNs);
-          patience.spend(performance.now() - start);
-          if (strainOf(device, again) < strainOf(device, reply)) reply = again;
-        }
-        return bankEntries(device, bank, reply);
-      },
-      [Symbol.dispose]: () => child.dispose(),
-    };
-  } catch (error) {
-    child.dispose();
-    throw error;
-  }
+  const start = async (): Promise<{ readonly child: Child; readonly cores: readonly number[] }> => {
+    const child = spawnChild(entryPoint, signal ? { signal } : {});
+    try {
+      const { cores, reason } = await child.request<Pinned>("pin", { pin, threads } satisfies PinTask);
+      if (reason !== undefined) options.onWarning?.(reason);
+      return { child, cores };
+    } catch (error) {
+      child.dispose();
+      throw error;
+    }
+  };
+  let running: Awaited<ReturnType<typeof start>> | undefined = await start();
+  const present = async () => {
+    running ??= await start();
+    return running;
+  };
+  const end = () => {
+    running?.child.dispose();
+    running = undefined;
+  };
+  const patience = options.patience ?? new Patience();
+  const bankNs = (options.bankMs ?? 40) * 1e6;
+  return {
+    fingerprint,
+    describe: async () => {
+      const { child, cores } = await present();
+      return describe(child, threads, cores);
+    },
+    groupsOf: (items) => banksOf(items, options.bankLayers),
+    measure: async (device, bank) => {
+      const { child } = await present();
+      let reply = await runBank(child, device, bank, bankNs);
+      for (let tries = 1; tries < mostTries && patience.left && strainOf(device, reply) > 1; tries++) {
+        const start = performance.now();
+        await wait(pauseMs, undefined, signal ? { signal } : {});
+        const again = await runBank(child, device, bank, bankNs);
+        patience.spend(performance.now() - start);
+        if (strainOf(device, again) < strainOf(device, reply)) reply = again;
+      }
+      // Memory that a large layer took is not given back while the process lives.
+      if (bank.reduce((bytes, [, config]) => bytes + layerBytes(config), 0) > bankBytes) end();
+      return bankEntries(device, bank, reply);
+    },
+    [Symbol.dispose]: end,
+  };
 }
 
 async function describe(child: Child, threads: number, cores: readonly number[]): Promise<TableDevice> {

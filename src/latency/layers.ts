@@ -1,6 +1,6 @@
 /** Each layer of a whole network, as predicted and as it runs, so that a prediction that fails can be explained. */
 import type { Model } from "../graph/ir.js";
-import { modelBytes, type Pin, type Pinned, type PinTask, spawnChild } from "../runtime/index.js";
+import { isLarge, type Pin, type Pinned, type PinTask, spawnChild, storeModel } from "../runtime/index.js";
 import type { WholeReply, WholeTask } from "./bank-child.js";
 import type { Network, Segment } from "./network.js";
 import { networkLayers } from "./segment-config.js";
@@ -52,13 +52,14 @@ export async function measureLayers(
 ): Promise<NetworkLayers> {
   const { analyzed } = network;
   const { calibration, threads } = table.device;
-  using child = spawnChild(
-    new URL("./bank-child.js", import.meta.url),
-    options.signal ? { signal: options.signal } : {},
-  );
+  using stored = storeModel(named(analyzed.model));
+  using child = spawnChild(new URL("./bank-child.js", import.meta.url), {
+    ...(options.signal ? { signal: options.signal } : {}),
+    largeModels: isLarge(stored.source),
+  });
   await child.request<Pinned>("pin", { pin: options.pin ?? "auto", threads } satisfies PinTask);
   const task: WholeTask = {
-    model: modelBytes(named(analyzed.model)),
+    model: stored.source,
     inputs: Object.fromEntries(analyzed.inputDims),
     threads,
   };

@@ -2,10 +2,10 @@
 import { attr } from "../graph/attributes.js";
 import { GraphBuilder } from "../graph/builder.js";
 import { sizeOf } from "../graph/tensors.js";
+import { encodeModel } from "../onnx/index.js";
 import {
   createSession,
   lowerMean,
-  modelBytes,
   optimizedModel,
   type Profile,
   profileModel,
@@ -137,7 +137,7 @@ function idleChain(length: number): Uint8Array {
     y = g.node("Reshape", [g.node("Neg", [y]), g.int64(shape)]);
   }
   g.output(g.node("ReduceMax", [y], { keepdims: attr.int(0) }));
-  return modelBytes(g.model({ opset: 13 }));
+  return encodeModel(g.model({ opset: 13 }));
 }
 
 function chain(length: number): Uint8Array {
@@ -150,5 +150,5 @@ function chain(length: number): Uint8Array {
     y = g.node("Mul", [g.node("Add", [y, x]), g.float32(0.01)]);
   }
   g.output(g.node("ReduceMax", [y], { keepdims: attr.int(0) }));
-  return modelBytes(g.model({ opset: 13 }));
+  return encodeModel(g.model({ opset: 13 }));
 }

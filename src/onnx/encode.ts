@@ -1,12 +1,13 @@
 import { HalpError } from "../errors.js";
 import type { Attribute, Graph, Model, Node, OpsetImport, Tensor, ValueInfo } from "../graph/ir.js";
+import { byteLengthOf, deriveTensor, isLazy } from "../graph/lazy-tensor.js";
 import { encodeEntry } from "./entry.js";
 import { mapTensors } from "./map-tensors.js";
 import { ATTRIBUTE, attributeTypes, GRAPH, MODEL, NODE, OPSET, TENSOR, typedField, VALUE_INFO } from "./schema.js";
 import { sourceOf } from "./sources.js";
 import { decodeText } from "./text.js";
 import { encodeType } from "./value-type.js";
-import { concat, MessageWriter, packed, readMessage } from "./wire.js";
+import { concat, type LazyBytes, MessageWriter, type Piece, packed, readMessage } from "./wire.js";
 
 /** Protobuf's own limit on a message. */
 export const MAX_MODEL_BYTES = 2 ** 31 - 1;
@@ -23,17 +24,16 @@ export function encodeModel(model: Model): Uint8Array {
 
 /** External weights become raw ones where their bytes are at hand. */
 function inlineReadData(model: Model): Model {
-  return mapTensors(model, (t) => (t.storage === "external" && t.bytes.byteLength > 0 ? inlined(t) : t));
+  return mapTensors(model, (t) => (t.storage === "external" && byteLengthOf(t) > 0 ? inlined(t) : t));
 }
 
 /** The tensor with its elements in the model. */
 export function inlined(tensor: Tensor): Tensor {
-  const { external: _, ...rest } = tensor;
-  return { ...rest, storage: "raw" };
+  return deriveTensor(tensor, { storage: "raw", external: undefined });
 }
 
 /** The model in pieces, weights as views: to be written one after the other. External tensors stay references. */
-export function encodeModelPieces(model: Model): readonly Uint8Array[] {
+export function encodeModelPieces(model: Model): readonly Piece[] {
   const pieces = encodeModelMessage(model);
   const size = pieces.reduce((n, p) => n + p.byteLength, 0);
   if (size > MAX_MODEL_BYTES)
@@ -44,7 +44,7 @@ export function encodeModelPieces(model: Model): readonly Uint8Array[] {
   return pieces;
 }
 
-type Pieces = readonly Uint8Array[];
+type Pieces = readonly Piece[];
 
 /** The source, while it still holds; else what `encode` makes. */
 function orSource<T extends object>(encode: (value: T) => Pieces): (value: T) => Pieces {
@@ -167,7 +167,7 @@ const encodeTensor = orSource((tensor: Tensor) => {
   for (const d of tensor.dims) w.int(TENSOR.dims, d);
   w.int(TENSOR.dataType, tensor.dtypeCode);
   const typed = tensor.storage === "typed" ? typedField(tensor.dtypeCode) : undefined;
-  const elements = typed && tensor.bytes.byteLength > 0 ? tensor.bytes : undefined;
+  const elements = typed && byteLengthOf(tensor) > 0 ? tensor.bytes : undefined;
   if (elements && typed?.field === "floatData") w.bytes(packed(TENSOR.floatData), elements);
   if (elements && typed?.field === "int32Data") {
     const unsigned = tensor.dtypeCode !== 3 && tensor.dtypeCode !== 5 && tensor.dtypeCode !== 6;
@@ -176,7 +176,8 @@ const encodeTensor = orSource((tensor: Tensor) => {
   for (const s of tensor.strings ?? []) w.bytes(TENSOR.stringData, s);
   if (elements && typed?.field === "int64Data") w.message(packed(TENSOR.int64Data), packVarints(elements, 8, false));
   if (tensor.name !== "") w.string(TENSOR.name, tensor.name);
-  if (tensor.storage === "raw" && !tensor.strings) w.bytes(TENSOR.rawData, tensor.bytes);
+  if (tensor.storage === "raw" && !tensor.strings)
+    w.bytes(TENSOR.rawData, isLazy(tensor) ? elementsLater(tensor) : tensor.bytes);
   if (elements && typed?.field === "doubleData") w.bytes(packed(TENSOR.doubleData), elements);
   if (elements && typed?.field === "uint64Data")
     w.message(packed(TENSOR.uint64Data), packVarints(elements, typed.width, true));
@@ -187,6 +188,11 @@ const encodeTensor = orSource((tensor: Tensor) => {
   }
   return w.finish();
 });
+
+/** The elements of a lazy tensor, read when they are written. */
+export function elementsLater(tensor: Tensor): LazyBytes {
+  return { byteLength: byteLengthOf(tensor), read: () => tensor.bytes };
+}
 
 /** Little-endian elements as packed varints, as a message without tags. */
 function packVarints(bytes: Uint8Array, width: number, unsigned: boolean): Pieces {

@@ -3,7 +3,7 @@ import type { StringEntry } from "../graph/ir.js";
 import { ENTRY } from "./schema.js";
 import { rememberSource, sourceOf } from "./sources.js";
 import { decodeText } from "./text.js";
-import { MessageWriter, readMessage } from "./wire.js";
+import { MessageWriter, type Piece, readMessage } from "./wire.js";
 
 export function decodeEntry(bytes: Uint8Array): StringEntry {
   let key = "";
@@ -19,7 +19,7 @@ export function decodeEntry(bytes: Uint8Array): StringEntry {
   return entry;
 }
 
-export function encodeEntry(entry: StringEntry): readonly Uint8Array[] {
+export function encodeEntry(entry: StringEntry): readonly Piece[] {
   const source = sourceOf(entry);
   if (source) return [source];
   const writer = new MessageWriter();

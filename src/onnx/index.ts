@@ -5,5 +5,5 @@ export { encodeModel } from "./encode.js";
 export { mapTensors, tensorsOf } from "./map-tensors.js";
 export { readModel } from "./read-model.js";
 export { validateModel } from "./validate.js";
-export { inlineExternalData } from "./write-external.js";
+export { inlineExternalData, packedModel } from "./write-external.js";
 export { type WriteOptions, writeModel } from "./write-model.js";

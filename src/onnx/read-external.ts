@@ -3,6 +3,8 @@ import { open, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep, win32 } from "node:path";
 import { HalpError } from "../errors.js";
 import type { Tensor } from "../graph/ir.js";
+import { lazyTensor } from "../graph/lazy-tensor.js";
+import { type LazyFile, openLazily } from "./lazy-file.js";
 import { expectedBytes } from "./tensor-size.js";
 
 /** Where the elements of an external tensor lie. */
@@ -59,6 +61,45 @@ export async function readExternal(tensors: readonly Tensor[], file: string): Pr
   };
 }
 
+/**
+ * Large external tensors stay in their files. The ranges are checked against the files' sizes as {@link readExternal} does.
+ * @returns undefined where all together take no more than `modelBytes`; else what makes the tensors complete
+ * @throws HalpError as readExternal
+ */
+export async function lazyExternal(
+  tensors: readonly Tensor[],
+  file: string,
+  above: { readonly modelBytes: number; readonly tensorBytes: number },
+): Promise<((tensor: Tensor) => Tensor) | undefined> {
+  const total = tensors.reduce((n, t) => n + (externalRange(t, file).length ?? expectedBytes(t) ?? 0), 0);
+  if (total <= above.modelBytes) return undefined;
+  const folder = await realpath(dirname(file));
+  const files = new Map<string, LazyFile>();
+  for (const t of tensors) {
+    const { location } = externalRange(t, file);
+    if (!files.has(location)) files.set(location, openLazily(await locate(folder, location, t, file)));
+  }
+  return (tensor) => {
+    if (tensor.storage !== "external") return tensor;
+    const { location, offset, length } = externalRange(tensor, file);
+    const from = files.get(location) as LazyFile;
+    const size = length ?? expectedBytes(tensor) ?? Math.max(0, from.size - offset);
+    if (offset + size > from.size) throw beyond(tensor, file, location, offset, size, from.size);
+    const read = () => from.read(offset, size);
+    const { bytes: _, ...fields } = tensor;
+    return size > above.tensorBytes ? lazyTensor(fields, size, read) : { ...fields, bytes: read() };
+  };
+}
+
+function beyond(tensor: Tensor, file: string, location: string, offset: number, wanted: number, size: number) {
+  return problem(
+    "RANGE",
+    tensor,
+    file,
+    `asks for bytes ${offset} to ${offset + wanted} of its external data "${location}", which has ${size}; the file is cut off or not the right one`,
+  );
+}
+
 async function readRanges(
   folder: string,
   location: string,
@@ -83,13 +124,7 @@ async function readRanges(
     for (const t of users) {
       const { offset, length } = externalRange(t, file);
       const wanted = length ?? expectedBytes(t) ?? Math.max(0, size - offset);
-      if (offset + wanted > size)
-        throw problem(
-          "RANGE",
-          t,
-          file,
-          `asks for bytes ${offset} to ${offset + wanted} of its external data "${location}", which has ${size}; the file is cut off or not the right one`,
-        );
+      if (offset + wanted > size) throw beyond(t, file, location, offset, wanted, size);
       end = Math.max(end, offset + wanted);
     }
     const bytes = new Uint8Array(end);

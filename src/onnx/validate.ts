@@ -1,6 +1,8 @@
 /** What ONNX asks of every model, whatever its operators mean. */
+
 import { HalpError } from "../errors.js";
 import type { Graph, Model, Node, Tensor } from "../graph/ir.js";
+import { byteLengthOf } from "../graph/lazy-tensor.js";
 import { sizeOf } from "../graph/tensors.js";
 import { formatError } from "./decode-context.js";
 import { GRAPH, SPARSE_TENSOR, TENSOR } from "./schema.js";
@@ -81,7 +83,7 @@ function validateNode(
 }
 
 function validateTensor(tensor: Tensor, where: Where): void {
-  const has = tensor.strings ? tensor.strings.length : tensor.bytes.byteLength;
+  const has = tensor.strings ? tensor.strings.length : byteLengthOf(tensor);
   const wants = tensor.strings ? sizeOf(tensor.dims) : expectedBytes(tensor);
   if (wants === undefined || wants === has) return;
   throw new HalpError(

@@ -3,7 +3,7 @@ import type { Dim, Extra, ValueInfo } from "../graph/ir.js";
 import { dataTypeCode, dataTypeOf } from "../graph/tensors.js";
 import { DIM, SHAPE, TENSOR_TYPE, TYPE } from "./schema.js";
 import { decodeText } from "./text.js";
-import { concat, MessageWriter, readMessage } from "./wire.js";
+import { concat, MessageWriter, type Piece, readMessage } from "./wire.js";
 
 interface TypeParts {
   readonly extra: Extra | undefined;
@@ -53,7 +53,7 @@ function decodeDim(bytes: Uint8Array): { dim: Dim; extra: Extra | undefined } {
   return { dim, extra };
 }
 
-function encodeDim(dim: Dim, extra: Extra | undefined): readonly Uint8Array[] {
+function encodeDim(dim: Dim, extra: Extra | undefined): readonly Piece[] {
   const writer = new MessageWriter(extra);
   if (typeof dim === "number") writer.int(DIM.value, dim);
   else if (dim !== null) writer.string(DIM.param, dim);
@@ -74,7 +74,7 @@ export function decodeType(bytes: Uint8Array): Pick<ValueInfo, "dtype" | "dtypeC
 /** Undefined where the value has no type at all. What the source says beyond type and dimensions is kept. */
 export function encodeType(
   value: Pick<ValueInfo, "dtype" | "dtypeCode" | "dims" | "typeExtra">,
-): readonly Uint8Array[] | undefined {
+): readonly Piece[] | undefined {
   const { dims, typeExtra } = value;
   const elemType = value.dtypeCode ?? (value.dtype && value.dtype !== "other" ? dataTypeCode[value.dtype] : undefined);
   if (elemType === undefined && !dims) return typeExtra && [typeExtra];

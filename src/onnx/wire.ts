@@ -72,16 +72,28 @@ export function readScalars<T>(tag: Tag, reader: BinaryReader, read: (reader: Bi
  * One piece as it is, several joined in a new array. A single message that a file gives in pieces means their fields
  * together.
  */
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+export function concat(pieces: readonly Piece[]): Uint8Array {
   const [first] = pieces;
-  if (pieces.length === 1 && first) return first;
+  if (pieces.length === 1 && first) return bytesOf(first);
   const all = new Uint8Array(pieces.reduce((n, p) => n + p.byteLength, 0));
   let at = 0;
   for (const p of pieces) {
-    all.set(p, at);
+    all.set(bytesOf(p), at);
     at += p.byteLength;
   }
   return all;
+}
+
+/** Bytes that are made when they are needed, and only then lie in memory. */
+export interface LazyBytes {
+  readonly byteLength: number;
+  read(): Uint8Array;
+}
+/** A part of what is written. */
+export type Piece = Uint8Array | LazyBytes;
+
+export function bytesOf(piece: Piece): Uint8Array {
+  return piece instanceof Uint8Array ? piece : piece.read();
 }
 
 /** From this size on, bytes are handed on as views instead of being copied into the writer's buffer. */
@@ -92,7 +104,7 @@ const VIEW_FROM = 1024;
  * their number belongs, as C++ and Python writers order them.
  */
 export class MessageWriter {
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces: Piece[] = [];
   readonly #small = new BinaryWriter();
   readonly #extras: readonly (readonly [field: number, bytes: Uint8Array])[];
   #extrasWritten = 0;
@@ -111,8 +123,8 @@ export class MessageWriter {
       next = this.#extras[++this.#extrasWritten];
     }
   }
-  #append(bytes: Uint8Array): void {
-    if (bytes.byteLength < VIEW_FROM) this.#small.raw(bytes);
+  #append(bytes: Piece): void {
+    if (bytes instanceof Uint8Array && bytes.byteLength < VIEW_FROM) this.#small.raw(bytes);
     else this.#pieces.push(this.#small.finish(), bytes);
   }
 
@@ -125,19 +137,19 @@ export class MessageWriter {
   float(tag: Tag, value: number): void {
     this.#tag(tag).raw(new Uint8Array(Float32Array.of(value).buffer));
   }
-  bytes(tag: Tag, value: Uint8Array): void {
+  bytes(tag: Tag, value: Piece): void {
     this.#tag(tag).uint32(value.byteLength);
     this.#append(value);
   }
   string(tag: Tag, value: string): void {
     this.bytes(tag, encodeText(value));
   }
-  message(tag: Tag, pieces: readonly Uint8Array[]): void {
+  message(tag: Tag, pieces: readonly Piece[]): void {
     this.#tag(tag).uint32(pieces.reduce((n, p) => n + p.byteLength, 0));
     for (const p of pieces) this.#append(p);
   }
   /** The message, to be joined by whoever needs it whole. */
-  finish(): readonly Uint8Array[] {
+  finish(): readonly Piece[] {
     this.#writeExtrasBelow(Number.POSITIVE_INFINITY);
     this.#pieces.push(this.#small.finish());
     return this.#pieces;

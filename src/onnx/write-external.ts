@@ -3,10 +3,12 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
 import type { Model, Tensor } from "../graph/ir.js";
-import { inlined } from "./encode.js";
+import { byteLengthOf, deriveTensor, isLazy } from "../graph/lazy-tensor.js";
+import { elementsLater, encodeModelPieces, inlined } from "./encode.js";
 import { mapTensors, tensorsOf } from "./map-tensors.js";
 import { externalRange, staysInside } from "./read-external.js";
 import { expectedBytes } from "./tensor-size.js";
+import { bytesOf, type Piece } from "./wire.js";
 import type { Segment } from "./write-files.js";
 
 /** A model and the files it refers to, by location relative to the model's folder. */
@@ -28,9 +30,9 @@ export async function keepExternalData(model: Model, folder: string): Promise<Ex
     if (t.storage !== "external") continue;
     requireRead(t);
     const { location, offset, length } = externalRange(t);
-    if (!staysInside(location) || (length ?? t.bytes.byteLength) !== t.bytes.byteLength) return undefined;
+    if (!staysInside(location) || (length ?? byteLengthOf(t)) !== byteLengthOf(t)) return undefined;
     const segments = files.get(location) ?? [];
-    segments.push({ offset, bytes: t.bytes });
+    segments.push({ offset, bytes: elements(t) });
     files.set(location, segments);
   }
   const missing = new Map<string, readonly Segment[]>();
@@ -43,6 +45,7 @@ export async function keepExternalData(model: Model, folder: string): Promise<Ex
   return { model, files: missing };
 }
 
+const elements = (t: Tensor): Piece => (isLazy(t) ? elementsLater(t) : t.bytes);
 const locationOf = (t: Tensor): string => t.external?.entries.find((e) => e.key === "location")?.value ?? "";
 
 function hasHoles(segments: readonly Segment[]): boolean {
@@ -66,7 +69,8 @@ async function compareFile(path: string, segments: readonly Segment[]): Promise<
   if (!handle) return "none";
   try {
     const buffer = new Uint8Array(2 ** 20);
-    for (const { offset, bytes } of segments)
+    for (const { offset, bytes: piece } of segments) {
+      const bytes = bytesOf(piece);
       for (let at = 0; at < bytes.byteLength; ) {
         const { bytesRead } = await handle.read(
           buffer,
@@ -79,6 +83,7 @@ async function compareFile(path: string, segments: readonly Segment[]): Promise<
         if (!same) return "other";
         at += bytesRead;
       }
+    }
     return "same";
   } finally {
     await handle.close();
@@ -91,16 +96,39 @@ export function packExternalData(model: Model, location: string, threshold: numb
   let end = 0;
   const packed = mapTensors(model, (t, place) => {
     if (t.storage === "external") requireRead(t);
-    else if (t.strings || place === "attribute" || t.bytes.byteLength < threshold) return t;
+    else if (t.strings || place === "attribute" || byteLengthOf(t) < threshold) return t;
     // Pages for what a runtime may map, cache lines for the rest.
-    const alignment = t.bytes.byteLength >= 2 ** 20 ? 4096 : 64;
+    const alignment = byteLengthOf(t) >= 2 ** 20 ? 4096 : 64;
     const offset = Math.ceil(end / alignment) * alignment;
-    segments.push({ offset, bytes: t.bytes });
-    end = offset + t.bytes.byteLength;
-    const entries = Object.entries({ location, offset: `${offset}`, length: `${t.bytes.byteLength}` });
-    return { ...t, storage: "external", external: { entries: entries.map(([key, value]) => ({ key, value })) } };
+    segments.push({ offset, bytes: elements(t) });
+    end = offset + byteLengthOf(t);
+    const entries = Object.entries({ location, offset: `${offset}`, length: `${byteLengthOf(t)}` });
+    return deriveTensor(t, {
+      storage: "external",
+      external: { entries: entries.map(([key, value]) => ({ key, value })) },
+    });
   });
   return { model: packed, files: new Map(segments.length === 0 ? [] : [[location, segments]]) };
+}
+
+/**
+ * A model whose large weights lie in one file beside it: what to write, piece by piece.
+ * @param location name of the weights' file
+ * @param threshold weights of fewer bytes stay in the model
+ */
+export function packedModel(
+  model: Model,
+  location: string,
+  threshold: number,
+): {
+  readonly pieces: readonly Uint8Array[];
+  readonly segments: readonly { readonly offset: number; read(): Uint8Array }[];
+} {
+  const { model: packed, files } = packExternalData(model, location, threshold);
+  return {
+    pieces: encodeModelPieces(packed).map(bytesOf),
+    segments: (files.get(location) ?? []).map(({ offset, bytes }) => ({ offset, read: () => bytesOf(bytes) })),
+  };
 }
 
 /** The model with all weights in itself. */
@@ -113,7 +141,7 @@ export function inlineExternalData(model: Model): Model {
 }
 
 function requireRead(tensor: Tensor): void {
-  if (tensor.bytes.byteLength > 0 || expectedBytes(tensor) === 0) return;
+  if (byteLengthOf(tensor) > 0 || expectedBytes(tensor) === 0) return;
   throw new HalpError(
     "HALP_EXTERNAL_DATA_MISSING",
     `The elements of tensor "${tensor.name}" lie in "${locationOf(tensor)}" and were not read; read the model with readModel.`,

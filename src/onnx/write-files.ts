@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HalpError } from "../errors.js";
+import { bytesOf, type Piece } from "./wire.js";
 
 /** Bytes at a place in a file; places left out are zero. */
 export interface Segment {
   readonly offset: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Piece;
 }
 export interface FileToWrite {
   readonly path: string;
@@ -65,7 +66,8 @@ async function refuseSpecial(path: string): Promise<void> {
     });
 }
 
-async function writeSegment(handle: FileHandle, { offset, bytes }: Segment): Promise<void> {
+async function writeSegment(handle: FileHandle, { offset, bytes: piece }: Segment): Promise<void> {
+  const bytes = bytesOf(piece);
   // In pieces: one write is limited to 2 GiB.
   for (let at = 0; at < bytes.byteLength; ) {
     const { bytesWritten } = await handle.write(bytes, at, Math.min(bytes.byteLength - at, 2 ** 30), offset + at);

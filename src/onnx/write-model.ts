@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import type { Model } from "../graph/ir.js";
+import { byteLengthOf } from "../graph/lazy-tensor.js";
 import { encodeModelPieces, MAX_MODEL_BYTES } from "./encode.js";
 import { tensorsOf } from "./map-tensors.js";
 import { inlineExternalData, keepExternalData, packExternalData } from "./write-external.js";
@@ -31,7 +32,7 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
   else if (externalData) plan = packed();
   else {
     plan = (await keepExternalData(model, dirname(path))) ?? packed();
-    const inline = tensorsOf(plan.model).reduce((n, t) => n + (t.storage === "external" ? 0 : t.bytes.byteLength), 0);
+    const inline = tensorsOf(plan.model).reduce((n, t) => n + (t.storage === "external" ? 0 : byteLengthOf(t)), 0);
     if (inline > MAX_MODEL_BYTES) plan = packed();
   }
   const segments: Segment[] = [];

@@ -59,9 +59,10 @@ export function gathered(
   if (width === 0) return undefined;
   const n = sizeOf(dims);
   const bytes = new Uint8Array(n * width);
+  const source = tensor.bytes;
   for (let i = 0; i < n; i++) {
     const at = from(i) * width;
-    for (let b = 0; b < width; b++) bytes[i * width + b] = tensor.bytes[at + b] as number;
+    for (let b = 0; b < width; b++) bytes[i * width + b] = source[at + b] as number;
   }
   return { ...withDims(tensor, dims), bytes };
 }

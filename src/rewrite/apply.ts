@@ -1,10 +1,12 @@
 /** A plan applied: channels and branches gone from the graph. */
+
 import { describe } from "../coupling/index.js";
 import type { Coupling, Plan } from "../coupling/types.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { Graph, Model, Node, Tensor, ValueInfo } from "../graph/ir.js";
+import { deriveTensor } from "../graph/lazy-tensor.js";
 import { removeDeadNodes } from "../graph/topology.js";
 import type { OperatorSpec } from "../operators/spec.js";
 import { absorbersOf, absorbRemoved, type Removed, type StandIns } from "./absorb.js";
@@ -102,7 +104,7 @@ function cutGraph(
     if (value && fixed.has(output) && kept.isCut(output) && !spec?.passesConstant) {
       const tensor = cutTensor(value, output, kept);
       if (original.opType === "Constant") nodes.push(constantNode(original, tensor));
-      else if (analyzed.model.irVersion >= 4) materialized.push({ ...tensor, name: output });
+      else if (analyzed.model.irVersion >= 4) materialized.push(deriveTensor(tensor, { name: output }));
       else nodes.push(constantNode(plainNode("Constant", [], output), tensor));
       continue;
     }

@@ -1,7 +1,9 @@
 /** Constants of a graph: which are known whatever the input, and how they lose channels. */
+
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { attr } from "../graph/attributes.js";
 import type { Node, Tensor } from "../graph/ir.js";
+import { deriveTensor } from "../graph/lazy-tensor.js";
 import { takeAlongAxis } from "../graph/tensors.js";
 import type { Kept } from "./kept.js";
 
@@ -32,6 +34,6 @@ export function constantNode(node: Node, tensor: Tensor): Node {
   const attributes = new Map(
     [...node.attributes].filter(([key]) => !key.startsWith("value") && key !== "sparse_value"),
   );
-  attributes.set("value", attr.tensor({ ...tensor, name: "" }));
+  attributes.set("value", attr.tensor(deriveTensor(tensor, { name: "" })));
   return { ...node, attributes };
 }

@@ -1,8 +1,10 @@
 /** The constant that a gate has when the channels inside it are zero. */
+
 import type { Coupling } from "../coupling/types.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Node, Tensor } from "../graph/ir.js";
+import { deriveTensor } from "../graph/lazy-tensor.js";
 import { dataTypeCode, float32Tensor, sizeOf, takeAlongAxis } from "../graph/tensors.js";
 import { createSession, floatsOf } from "../runtime/index.js";
 import type { Kept } from "./kept.js";
@@ -27,7 +29,7 @@ export function gateConstant(
     const known = analyzed.constants.get(value);
     const type = analyzed.types.get(value);
     const node = analyzed.producerOf.get(value);
-    if (known) initializers.set(value, { ...known, name: value });
+    if (known) initializers.set(value, deriveTensor(known, { name: value }));
     else if (type && kept.isGone(value)) initializers.set(value, zeros(value, type.dims));
     else if (node && !nodes.has(node)) {
       nodes.add(node);

@@ -4,6 +4,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { attr } from "../graph/attributes.js";
 import type { Node, Tensor } from "../graph/ir.js";
+import { deriveTensor } from "../graph/lazy-tensor.js";
 import { dataTypeCode, int64Tensor, integersOf } from "../graph/tensors.js";
 import type { OperatorSpec, SliceContext } from "../operators/spec.js";
 import type { Kept } from "./kept.js";
@@ -33,11 +34,11 @@ export function slicerFor(
   let pending: Node[] = [];
   const addConstant = (tensor: Tensor): string => {
     const name = freshName(tensor.name);
-    if (analyzed.model.irVersion >= firstIrWithFreeInitializers) initializers.push({ ...tensor, name });
+    if (analyzed.model.irVersion >= firstIrWithFreeInitializers) initializers.push(deriveTensor(tensor, { name }));
     else
       pending.push({
         ...plainNode("Constant", [], name),
-        attributes: new Map([["value", attr.tensor({ ...tensor, name: "" })]]),
+        attributes: new Map([["value", attr.tensor(deriveTensor(tensor, { name: "" }))]]),
       });
     return name;
   };

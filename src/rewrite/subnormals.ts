@@ -1,5 +1,6 @@
 /** Weights so small that processors compute with them slowly, and results do not change without them. */
 import type { Tensor } from "../graph/ir.js";
+import { byteLengthOf, deriveTensor, isLazy } from "../graph/lazy-tensor.js";
 
 /**
  * The tensor with its subnormal float32 values (0 < |x| < 2^-126) as zeros of their sign; the same tensor where it has none,
@@ -7,15 +8,22 @@ import type { Tensor } from "../graph/ir.js";
  */
 export function flushSubnormals(tensor: Tensor): Tensor {
   if (tensor.dtype !== "float32") return tensor;
-  const words = wordsOf(tensor.bytes);
+  if (isLazy(tensor)) return deriveTensor(tensor, {}, byteLengthOf(tensor), flushed);
+  const bytes = flushed(tensor.bytes);
+  return bytes === tensor.bytes ? tensor : { ...tensor, bytes };
+}
+
+/** The same bytes where no subnormal is among them. */
+function flushed(bytes: Uint8Array): Uint8Array {
+  const words = wordsOf(bytes);
   const first = firstSubnormal(words);
-  if (first < 0) return tensor;
-  const flushed = words.slice();
-  for (let i = first; i < flushed.length; i++) {
-    const word = flushed[i] as number;
-    if (isSubnormal(word)) flushed[i] = word & 0x80000000;
+  if (first < 0) return bytes;
+  const without = words.slice();
+  for (let i = first; i < without.length; i++) {
+    const word = without[i] as number;
+    if (isSubnormal(word)) without[i] = word & 0x80000000;
   }
-  return { ...tensor, bytes: new Uint8Array(flushed.buffer) };
+  return new Uint8Array(without.buffer);
 }
 
 function firstSubnormal(words: Uint32Array): number {

@@ -13,12 +13,24 @@ import { HalpError } from "../errors.js";
  * Without these the C library maps large buffers anew at every run and hands them back, and the same convolution reads
  * 1.2 or 3.5 ms at random. Other C libraries ignore the variable.
  */
-const steadyMemory =
-  "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8000000000:glibc.malloc.top_pad=67108864";
+const steadyMemory = [
+  "glibc.malloc.hugetlb=1",
+  "glibc.malloc.trim_threshold=8000000000",
+  "glibc.malloc.top_pad=67108864",
+];
+/** Nothing is ever given back. */
+const keepAll = "glibc.malloc.mmap_max=0";
+/** Buffers of 32 MiB and more, the most that can be set, are given back. */
+const keepSmall = "glibc.malloc.mmap_threshold=33554432";
 
 export interface ChildOptions {
   /** Kills the child; requests that wait for an answer fail with the signal's reason. */
   readonly signal?: AbortSignal;
+  /**
+   * For models whose weights alone take hundreds of megabytes: what loading them takes besides is given back. Buffers of
+   * 32 MiB and more are mapped anew at every run then.
+   */
+  readonly largeModels?: boolean;
 }
 
 export interface Child extends Disposable {
@@ -62,8 +74,9 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
   // A killed child cannot clean up behind itself: its temporary files lie in a folder that goes with it.
   const scratch = mkdtempSync(join(tmpdir(), "halp-"));
   const sweep = (): void => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+  const tunables = [...steadyMemory, options.largeModels ? keepSmall : keepAll].join(":");
   const child: ChildProcess = fork(fileURLToPath(entry), [scratch], {
-    env: { ...process.env, GLIBC_TUNABLES: steadyMemory, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
+    env: { ...process.env, GLIBC_TUNABLES: tunables, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
     execArgv: [],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],

@@ -1,6 +1,7 @@
 import { HalpError } from "../errors.js";
 import { randomTensor } from "./random-data.js";
 import { createSession, type Session } from "./session.js";
+import type { ModelSource } from "./stored-model.js";
 import { isRuntimeType, type RuntimeTensor } from "./tensor.js";
 
 /**
@@ -31,7 +32,7 @@ export function feedsFor(
 
 /** Random inputs of a model. @throws HalpError as {@link feedsFor}, and HALP_RUNTIME_LOAD */
 export function randomFeeds(
-  model: Uint8Array,
+  model: ModelSource,
   inputs: Readonly<Record<string, readonly number[]>>,
   seed = 0,
 ): Record<string, RuntimeTensor> {

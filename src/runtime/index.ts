@@ -19,18 +19,25 @@ export {
   type PairTimings,
 } from "./measure-models.js";
 export { type Pin, type Pinned, type PinTask, pinThreads } from "./pinning.js";
-export { type KernelTimes, optimizedModel, type Profile, type ProfileOptions, profileModel } from "./profile.js";
+export {
+  type KernelTimes,
+  optimizedModel,
+  type Profile,
+  type ProfileOptions,
+  profileKernels,
+  profileModel,
+} from "./profile.js";
 export { randomTensor, uniform } from "./random-data.js";
 export { lowerMean, quantileOf, type Samples, summarize } from "./samples.js";
 export {
   createSession,
   type Feeds,
-  modelBytes,
   type Outputs,
   type Session,
   type SessionOptions,
   type SessionValue,
 } from "./session.js";
+export { isLarge, type ModelSource, type StoredModel, storeModel } from "./stored-model.js";
 export {
   floatsOf,
   floatTensor,

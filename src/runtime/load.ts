@@ -4,6 +4,7 @@ import { HalpError } from "../errors.js";
 
 /** The synchronous session of the runtime's native binding; the package's own promises only wrap it. */
 export interface NativeSession {
+  loadModel(path: string, options: object): void;
   loadModel(buffer: ArrayBufferLike, byteOffset: number, byteLength: number, options: object): void;
   readonly inputMetadata: readonly NativeMetadata[];
   readonly outputMetadata: readonly NativeMetadata[];

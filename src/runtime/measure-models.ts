@@ -4,7 +4,7 @@ import { spawnChild } from "./child.js";
 import { watchConditions } from "./conditions.js";
 import type { Pin, Pinned, PinTask } from "./pinning.js";
 import { type Samples, summarize } from "./samples.js";
-import { modelBytes } from "./session.js";
+import { isLarge, type ModelSource, type StoredModel, storeModel } from "./stored-model.js";
 
 export interface MeasureOptions {
   /** Dims of the inputs, by name; needed where a model leaves some open. The same for all models, or one per model. */
@@ -39,7 +39,7 @@ export interface ModelTimings {
 
 /** @internal */
 export interface MeasureTask {
-  readonly models: readonly Uint8Array[];
+  readonly models: readonly ModelSource[];
   readonly inputs: readonly InputDims[];
   readonly threads: number;
   readonly samples: number;
@@ -58,13 +58,14 @@ export interface RawTimings {
  *   HALP_CHILD_ENDED
  */
 export async function measureModels(
-  models: readonly (Model | Uint8Array)[],
+  models: readonly (Model | ModelSource)[],
   options: MeasureOptions = {},
 ): Promise<ModelTimings> {
   const samples = options.samples ?? 60;
   const given = options.inputs ?? {};
+  using stored = storeModels(models);
   const task: MeasureTask = {
-    models: models.map(modelBytes),
+    models: stored.sources,
     inputs: Array.isArray(given) ? given : models.map(() => given as InputDims),
     threads: options.threads ?? 1,
     samples,
@@ -72,10 +73,10 @@ export async function measureModels(
     limitNs: (options.limitMs ?? 10_000) * 1e6,
     seed: options.seed ?? 0,
   };
-  using child = spawnChild(
-    new URL("./measure-child.js", import.meta.url),
-    options.signal ? { signal: options.signal } : {},
-  );
+  using child = spawnChild(new URL("./measure-child.js", import.meta.url), {
+    ...(options.signal ? { signal: options.signal } : {}),
+    largeModels: stored.sources.some(isLarge),
+  });
   const warn = options.onWarning ?? (() => {});
   const pinTask: PinTask = { pin: options.pin ?? "auto", threads: task.threads };
   const { cores, reason } = await child.request<Pinned>("pin", pinTask);
@@ -84,6 +85,20 @@ export async function measureModels(
   const raw = await child.request<RawTimings>("measure", task, (done) => options.onProgress?.(done as number, samples));
   endWatch();
   return { ...timingsOf(raw), cores };
+}
+
+function storeModels(models: readonly (Model | ModelSource)[]): Disposable & { readonly sources: ModelSource[] } {
+  const stored: StoredModel[] = [];
+  const dispose = () => {
+    for (const s of stored) s[Symbol.dispose]();
+  };
+  try {
+    for (const model of models) stored.push(storeModel(model));
+    return { sources: stored.map((s) => s.source), [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
 }
 
 /** The first model is the reference of all ratios. */
@@ -108,8 +123,8 @@ export interface PairTimings {
 
 /** Two models against each other. @throws HalpError as {@link measureModels} */
 export async function measurePair(
-  dense: Model | Uint8Array,
-  pruned: Model | Uint8Array,
+  dense: Model | ModelSource,
+  pruned: Model | ModelSource,
   options: MeasureOptions = {},
 ): Promise<PairTimings> {
   const { latencies, ratios, paired } = await measureModels([dense, pruned], options);

@@ -1,9 +1,9 @@
 /** Sessions of ONNX Runtime, on its CPU provider unless asked otherwise. */
 import { HalpError } from "../errors.js";
-import type { DataType, Dim, Model, Node, Tensor } from "../graph/ir.js";
+import type { DataType, Dim, Model } from "../graph/ir.js";
 import { dataTypeOf } from "../graph/tensors.js";
-import { encodeModel } from "../onnx/index.js";
 import { loadRuntime, type NativeMetadata } from "./load.js";
+import { type ModelSource, storeModel } from "./stored-model.js";
 import { isRuntimeType, type RuntimeArray, type RuntimeTensor } from "./tensor.js";
 
 export interface SessionOptions {
@@ -53,12 +53,16 @@ export interface Session extends Disposable, AsyncDisposable {
  * @throws HalpError HALP_RUNTIME_MISSING where the runtime is not installed, HALP_RUNTIME_LOAD where it refuses the model,
  *   HALP_PROVIDER_MISSING where CUDA is asked for and not installed.
  */
-export function createSession(model: Model | Uint8Array, options: SessionOptions = {}): Session {
+export function createSession(model: Model | ModelSource, options: SessionOptions = {}): Session {
   const runtime = loadRuntime();
-  const bytes = modelBytes(model);
   const native = new runtime.Session();
+  // A file that is mapped may go once the session has it (on Windows it may not, and stays with the other temporary files).
+  using stored = storeModel(model);
   try {
-    native.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, nativeOptions(options));
+    const { source } = stored;
+    if (source instanceof Uint8Array)
+      native.loadModel(source.buffer, source.byteOffset, source.byteLength, nativeOptions(options));
+    else native.loadModel(source.path, nativeOptions(options));
   } catch (cause) {
     if (options.cudaDevice !== undefined && /provider|backend/i.test(messageOf(cause)))
       throw new HalpError(
@@ -132,11 +136,6 @@ export function createSession(model: Model | Uint8Array, options: SessionOptions
   return session;
 }
 
-/** The model as one ONNX file, whatever form it has; external data are put into it. */
-export function modelBytes(model: Model | Uint8Array): Uint8Array {
-  return model instanceof Uint8Array ? model : encodeModel(withInlineData(model));
-}
-
 function nativeOptions(options: SessionOptions): object {
   return {
     intraOpNumThreads: options.threads ?? 1,
@@ -161,23 +160,4 @@ function sessionValue(m: NativeMetadata): SessionValue {
 
 function messageOf(e: unknown): string {
   return e instanceof Error ? e.message : String(e);
-}
-
-/** The model with the bytes of external tensors in it: a session gets one buffer and no folder to look in. */
-function withInlineData(model: Model): Model {
-  const inline = (t: Tensor): Tensor => {
-    if (t.storage !== "external") return t;
-    const { external: _, ...rest } = t;
-    return { ...rest, storage: "raw" };
-  };
-  const node = (n: Node): Node => {
-    const held = [...n.attributes].some(([, a]) => a.kind === "tensor" && a.value.storage === "external");
-    if (!held) return n;
-    const attributes = new Map(
-      [...n.attributes].map(([k, a]) => [k, a.kind === "tensor" ? { ...a, value: inline(a.value) } : a]),
-    );
-    return { ...n, attributes };
-  };
-  const graph = model.graph;
-  return { ...model, graph: { ...graph, initializers: graph.initializers.map(inline), nodes: graph.nodes.map(node) } };
 }
