@@ -27,6 +27,8 @@ interface Row {
   readonly free: { readonly groups: number; readonly channels: number };
   /** Share of the multiply-accumulates of convolutions that touch a channel that may go; null without convolutions. */
   readonly prunableMacs: number | null;
+  /** The same of all multiply-accumulates: linear layers and products of activations too. */
+  readonly prunableOfAll: number | null;
   readonly frozen: readonly { readonly reason: string; readonly channels: number }[];
   readonly pruned?: Pick<PruneResult, "predictedRatio" | "measuredRatio" | "spread" | "maskedError">;
   /** Why there is no network at the budget, and the least that can be reached, as measured. */
@@ -82,11 +84,13 @@ async function rowOf({ name, dims, batch }: Subject, model: Model, ratio: number
   const coupling = analyzeCoupling(analyzed, findOperator);
   const free = coupling.groups.filter((g) => g.frozen === undefined);
   const convolutions = prunableMacs(analyzed, coupling, (n) => n.opType === "Conv" || n.opType === "ConvTranspose");
+  const all = prunableMacs(analyzed, coupling);
   const facts = {
     name,
     parameters: countParameters(analyzed),
     free: { groups: free.length, channels: free.reduce((n, g) => n + g.size, 0) },
     prunableMacs: convolutions && convolutions.all > 0 ? convolutions.prunable / convolutions.all : null,
+    prunableOfAll: all && all.all > 0 ? all.prunable / all.all : null,
     frozen: frozenReasons(coupling),
   };
   const file = join(folder, "model.onnx");
@@ -111,19 +115,28 @@ async function rowOf({ name, dims, batch }: Subject, model: Model, ratio: number
   }
 }
 
-/** Reasons without the names in them, with the channels that they hold. */
+/** Reasons with the channels that they hold; those that differ in names alone are told together, without the names. */
 function frozenReasons(coupling: Coupling): Row["frozen"] {
-  const channels = new Map<string, number>();
+  const found = new Map<string, { reason: string; channels: number }>();
   for (const { frozen, size } of coupling.groups) {
     if (frozen === undefined) continue;
-    const reason = frozen.replace(/\s*"[^"]*"/g, "");
-    channels.set(reason, (channels.get(reason) ?? 0) + size);
+    const nameless = frozen.replace(/\s*"[^"]*"/g, "");
+    const before = found.get(nameless);
+    found.set(nameless, { reason: before ? nameless : frozen, channels: (before?.channels ?? 0) + size });
   }
-  return [...channels].map(([reason, n]) => ({ reason, channels: n }));
+  return [...found.values()];
+}
+
+const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
+
+function shares({ prunableMacs: ofConvolutions, prunableOfAll: ofAll }: Row): string {
+  if (ofConvolutions === null || ofAll === null) return "no convolutions";
+  return percent(ofConvolutions) === percent(ofAll)
+    ? percent(ofAll)
+    : `${percent(ofConvolutions)} (${percent(ofAll)} of all MACs)`;
 }
 
 function line(row: Row): string {
-  const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
   const { pruned, refused } = row;
   const latency = pruned
     ? `${percent(pruned.measuredRatio)} (${percent(pruned.spread)}), predicted ${percent(pruned.predictedRatio)}`
@@ -134,7 +147,7 @@ function line(row: Row): string {
     row.name,
     row.parameters < 1e6 ? `${(row.parameters / 1e3).toFixed(1)} k` : `${(row.parameters / 1e6).toFixed(2)} M`,
     `${row.free.groups} (${row.free.channels} channels)`,
-    row.prunableMacs === null ? "no convolutions" : percent(row.prunableMacs),
+    shares(row),
     row.frozen.map((f) => `${f.channels}: ${f.reason}`).join("; ") || "none",
     latency,
     pruned ? pruned.maskedError.toExponential(1) : "",

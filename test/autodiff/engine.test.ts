@@ -112,6 +112,31 @@ t.test("integers and half floats carry no gradient: indices end a path, casts to
   });
 });
 
+t.test("Gather by indices that are fed, along any axis, repeated and negative ones", async (t) => {
+  for (const axis of [0, 1, 2, -1])
+    for (const dtype of ["int64", "int32"] as const) {
+      const b = new GraphBuilder();
+      b.input("x", [2, 3, 4]);
+      b.input("places", [2, 2], dtype);
+      const y = b.node("Gather", [b.node("Tanh", ["x"]), "places"], { axis: attr.int(axis) });
+      b.output(y);
+      const data = dtype === "int64" ? BigInt64Array.of(1n, 0n, -1n, 1n) : Int32Array.of(1, 0, -1, 1);
+      const feeds: Record<string, RuntimeTensor> = { x: tensor([2, 3, 4], 3), places: { dtype, dims: [2, 2], data } };
+      const check = checkGradient(b.model({ opset: 18 }), feeds, ["x"]);
+      t.ok(check.badness <= 1, check.report);
+    }
+  const b = new GraphBuilder();
+  b.input("x", [2, 3]);
+  b.input("places", [2], "int64");
+  b.output(b.node("Gather", ["x", "places"]), [2, 3]);
+  const loss = [{ value: b.graph().outputs[0]?.name ?? "", input: "dy" }];
+  const old = analyzeGraph(b.model({ opset: 13 }), findOperator);
+  t.throws(() => buildGradient(old, findOperator, { loss, wrt: ["x"] }), {
+    code: "HALP_NO_GRADIENT",
+    message: /opset 16/,
+  });
+});
+
 t.test("models of old versions: initialisers need not be inputs, and the opset stays", async (t) => {
   const b = new GraphBuilder();
   b.input("x", [2, 3]);

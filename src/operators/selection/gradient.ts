@@ -2,7 +2,7 @@
 import { attr, intAttr, stringAttr } from "../../graph/attributes.js";
 import { integersOf, sizeOf } from "../../graph/tensors.js";
 import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
-import type { GradientRule } from "../spec.js";
+import type { GradientContext, GradientRule } from "../spec.js";
 import { padsOf, sliceRanges } from "./ranges.js";
 
 const concat: GradientRule = (c) => {
@@ -128,9 +128,9 @@ const gather: GradientRule = (c) => {
   const [x = "", indices = ""] = c.node.inputs;
   const dims = dimsOf(c, x);
   const constant = c.constant(indices);
-  if (!constant) throw noGradient(c, "its indices are computed at run time");
   const given = intAttr(c.node, "axis", 0);
   const axis = given < 0 ? given + dims.length : given;
+  if (!constant) return [scattered(c, dy, indices, dims, axis)];
   const extent = dims[axis] as number;
   const from = integersOf(constant).map((i) => (i < 0 ? i + extent : i));
   const flat = dims.with(axis, from.length);
@@ -143,6 +143,22 @@ const gather: GradientRule = (c) => {
   }
   return [e.alongAxis(gathered, flat, axis, picking(from, extent), extent)];
 };
+
+/** For indices of a run, whatever their dims: rows of the axis, each added where it was taken from. */
+function scattered(c: GradientContext, dy: string, indices: string, dims: readonly number[], axis: number): string {
+  if (c.opset < 16)
+    throw noGradient(c, "its indices are computed at run time, and before opset 16 nothing scatters and adds");
+  const e = emitter(c);
+  const extent = dims[axis] as number;
+  const outer = sizeOf(dims.slice(0, axis));
+  const inner = sizeOf(dims.slice(axis + 1));
+  if (sizeOf(dims) === 0) return e.zeros(dims);
+  const rows = e.reshape(e.transpose(e.reshape(dy, [outer, -1, inner]), [1, 0, 2]), [-1, outer * inner]);
+  const places = e.reshape(e.cast(indices, "int64"), [-1, 1]);
+  const zeros = e.zeros([extent, outer * inner]);
+  const sums = c.builder.node("ScatterND", [zeros, places, rows], { reduction: addition });
+  return e.reshape(e.transpose(e.reshape(sums, [extent, outer, inner]), [1, 0, 2]), dims);
+}
 
 const tile: GradientRule = (c) => {
   const dy = c.outputGradient(0);
