@@ -62,7 +62,12 @@ function aligned(bytes: Uint8Array, width: number): Uint8Array {
 export function float32Of(tensor: Tensor): Float32Array {
   if (tensor.dtype !== "float32")
     throw new HalpError("HALP_TENSOR_TYPE", `Tensor "${tensor.name}" is ${tensor.dtype}; expected float32.`);
-  const b = aligned(tensor.bytes, 4);
+  return float32sIn(tensor.bytes);
+}
+
+/** Bytes as float32 elements: a view where they are aligned, else a copy. */
+export function float32sIn(bytes: Uint8Array): Float32Array {
+  const b = aligned(bytes, 4);
   return new Float32Array(b.buffer, b.byteOffset, b.byteLength >> 2);
 }
 

@@ -10,9 +10,14 @@ import { encodeModel, packedModel, tensorsOf } from "../onnx/index.js";
 /** A model as one ONNX file in memory, or as a file with its weights beside it. */
 export type ModelSource = Uint8Array | { readonly path: string };
 
-/** Whether a model is too large for copies of it to be made without need. */
-export function isLarge(source: ModelSource): boolean {
-  return !(source instanceof Uint8Array);
+/** Whether a model is too large for copies of its weights to be made without need. */
+export function isLarge(model: Model | ModelSource): boolean {
+  if (model instanceof Uint8Array) return false;
+  return "path" in model || weightBytes(model) > defaultLimit;
+}
+
+function weightBytes(model: Model): number {
+  return tensorsOf(model).reduce((n, t) => n + byteLengthOf(t), 0);
 }
 
 export interface StoredModel extends Disposable {
@@ -33,11 +38,14 @@ const externalAbove = 2 ** 16;
  */
 export function storeModel(model: Model | ModelSource, limit = defaultLimit): StoredModel {
   if (model instanceof Uint8Array || "path" in model) return { source: model, [Symbol.dispose]: () => {} };
-  const size = tensorsOf(model).reduce((n, t) => n + byteLengthOf(t), 0);
+  const size = weightBytes(model);
   if (size <= limit) return { source: encodeModel(model), [Symbol.dispose]: () => {} };
-  const folder = mkdtempSync(join(tmpdir(), "halp-model-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  let folder = "";
+  const remove = () => {
+    if (folder !== "") rmSync(folder, { recursive: true, force: true });
+  };
   try {
+    folder = mkdtempSync(join(tmpdir(), "halp-model-"));
     const path = join(folder, "model.onnx");
     const { pieces, segments } = packedModel(model, "weights.data", externalAbove);
     write(join(folder, "weights.data"), segments);

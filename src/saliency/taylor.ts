@@ -5,7 +5,7 @@ import { type Batch, createRandom } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { sizeOf } from "../graph/tensors.js";
-import { createSession, floatsOf, floatTensor, type Outputs } from "../runtime/index.js";
+import { createSession, floatsOf, floatTensor, isLarge, type Outputs } from "../runtime/index.js";
 import { classifierObjective, classifierOf, projectionObjective } from "./objective.js";
 import { buildScoreGraph, type ScoreGraph } from "./score-graph.js";
 import { findSites } from "./sites.js";
@@ -29,7 +29,11 @@ export async function taylorSaliency(options: SaliencyOptions): Promise<Saliency
       options.signal?.throwIfAborted();
       if (!graph || !session) {
         graph = scoreGraph(options, sites, batch.labels !== undefined);
-        session = createSession(graph.model, { threads: options.threads ?? 1 });
+        session = createSession(graph.model, {
+          threads: options.threads ?? 1,
+          // The runtime's own forms of the weights, forwards and backwards, would be two copies more.
+          ...(isLarge(graph.model) ? { optimization: "disabled" } : {}),
+        });
       }
       const { objective } = graph;
       const repeats = objective.loss === "projection" ? Math.max(1, options.projections ?? 2) : 1;

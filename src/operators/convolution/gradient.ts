@@ -1,7 +1,8 @@
 /** Gradients of convolutions, by operator type. */
 import { attr, intAttr } from "../../graph/attributes.js";
 import type { Attribute } from "../../graph/ir.js";
-import { float32Of, sizeOf } from "../../graph/tensors.js";
+import { byteLengthOf, deriveTensor } from "../../graph/lazy-tensor.js";
+import { float32sIn, sizeOf } from "../../graph/tensors.js";
 import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
 import type { GradientContext, GradientRule } from "../spec.js";
 import { slidingWindow, spreadingWindow, type Window } from "../window.js";
@@ -45,9 +46,8 @@ function flipped(c: GradientContext, e: Emit, name: string, groups: number): str
   const outer = total / groups;
   const taps = sizeOf(kernel);
   const swapped = [groups * inner, outer, ...kernel];
-  const constant = c.constant(name);
-  if (constant?.dtype === "float32") {
-    const w = float32Of(constant);
+  const flip = (bytes: Uint8Array): Uint8Array => {
+    const w = float32sIn(bytes);
     const out = new Float32Array(w.length);
     for (let g = 0; g < groups; g++)
       for (let o = 0; o < outer; o++)
@@ -56,7 +56,15 @@ function flipped(c: GradientContext, e: Emit, name: string, groups: number): str
           const to = ((g * inner + i) * outer + o) * taps;
           for (let k = 0; k < taps; k++) out[to + taps - 1 - k] = w[from + k] as number;
         }
-    return e.constant(out, swapped);
+    return new Uint8Array(out.buffer);
+  };
+  const constant = c.constant(name);
+  if (constant?.dtype === "float32") {
+    const name = e.builder.freshName("flipped");
+    // Lazy where the weight is: of a large network the flipped weights take as much memory again.
+    return e.builder.initializer(
+      deriveTensor(constant, { name, dims: swapped, storage: "raw", external: undefined }, byteLengthOf(constant), flip),
+    );
   }
   const order = kernel.map((_, i) => i + 3);
   let w = e.transpose(e.reshape(name, [groups, outer, inner, ...kernel]), [0, 2, 1, ...order]);
