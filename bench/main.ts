@@ -3,6 +3,7 @@ const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise
   criteria: async () => (await import("./criteria.js")).benchCriteria,
   models: async () => (await import("./models.js")).benchModels,
   prediction: async () => (await import("./prediction.js")).benchPrediction,
+  scale: async () => (await import("./scale.js")).benchScale,
   solver: async () => (await import("./solver.js")).benchSolver,
 };
 

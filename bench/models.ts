@@ -13,12 +13,14 @@ import { parseArgs } from "node:util";
 import { analyzeCoupling, type Coupling } from "../src/coupling/index.js";
 import { prunableMacs } from "../src/coupling/prunable-macs.js";
 import { HalpError } from "../src/errors.js";
+import type { AnalyzedGraph } from "../src/graph/analysis.js";
 import { analyzeGraph } from "../src/graph/infer.js";
 import type { Model } from "../src/graph/ir.js";
 import { countParameters } from "../src/graph/parameters.js";
 import { writeModel } from "../src/onnx/index.js";
 import { findOperator } from "../src/operators/index.js";
 import { measureReach, type PruneResult, prune } from "../src/pipeline/index.js";
+import { applyPlan, verifyRewrite } from "../src/rewrite/index.js";
 import { type Subject, subjects } from "./models/subjects.js";
 
 interface Row {
@@ -32,7 +34,7 @@ interface Row {
   readonly frozen: readonly { readonly reason: string; readonly channels: number }[];
   readonly pruned?: Pick<PruneResult, "predictedRatio" | "measuredRatio" | "spread" | "maskedError">;
   /** Why there is no network at the budget, and the least that can be reached, as measured. */
-  readonly refused?: { readonly code: string; readonly smallest?: number };
+  readonly refused?: { readonly code: string; readonly smallest?: number; readonly maskedError?: number };
 }
 
 export async function benchModels(args: string[]): Promise<void> {
@@ -111,8 +113,18 @@ async function rowOf({ name, dims, batch }: Subject, model: Model, ratio: number
     if (error.exitCode === 4) return { ...facts, pruned: error.cause as PruneResult };
     if (error.exitCode !== 3) return { ...facts, refused: { code: error.code } };
     const { measuredRatio } = await measureReach(options);
-    return { ...facts, refused: { code: error.code, smallest: measuredRatio } };
+    const maskedError = errorOfHalf(analyzed, coupling);
+    return { ...facts, refused: { code: error.code, smallest: measuredRatio, maskedError } };
   }
+}
+
+/** Masked against removed where every second channel went. */
+function errorOfHalf(analyzed: AnalyzedGraph, coupling: Coupling): number {
+  const kept = coupling.groups.map((g) =>
+    Int32Array.from({ length: g.size }, (_, i) => i).filter((i) => g.frozen !== undefined || i % 2 === 0),
+  );
+  const rewritten = applyPlan(analyzed, coupling, { kept }, findOperator);
+  return verifyRewrite(analyzed, coupling, { kept }, rewritten).maxError;
 }
 
 /** Reasons with the channels that they hold; those that differ in names alone are told together, without the names. */
@@ -138,6 +150,7 @@ function shares({ prunableMacs: ofConvolutions, prunableOfAll: ofAll }: Row): st
 
 function line(row: Row): string {
   const { pruned, refused } = row;
+  const maskedError = pruned?.maskedError ?? refused?.maskedError;
   const latency = pruned
     ? `${percent(pruned.measuredRatio)} (${percent(pruned.spread)}), predicted ${percent(pruned.predictedRatio)}`
     : refused?.smallest !== undefined
@@ -150,6 +163,6 @@ function line(row: Row): string {
     shares(row),
     row.frozen.map((f) => `${f.channels}: ${f.reason}`).join("; ") || "none",
     latency,
-    pruned ? pruned.maskedError.toExponential(1) : "",
+    maskedError === undefined ? "" : maskedError === 0 ? "0" : maskedError.toExponential(1),
   ].join(" | ")} |`;
 }
