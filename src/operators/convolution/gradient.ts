@@ -63,7 +63,12 @@ function flipped(c: GradientContext, e: Emit, name: string, groups: number): str
     const name = e.builder.freshName("flipped");
     // Lazy where the weight is: of a large network the flipped weights take as much memory again.
     return e.builder.initializer(
-      deriveTensor(constant, { name, dims: swapped, storage: "raw", external: undefined }, byteLengthOf(constant), flip),
+      deriveTensor(
+        constant,
+        { name, dims: swapped, storage: "raw", external: undefined },
+        byteLengthOf(constant),
+        flip,
+      ),
     );
   }
   const order = kernel.map((_, i) => i + 3);
