@@ -97,8 +97,7 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
       continue;
     }
     const untyped = [...node.inputs, ...named].find((v) => v !== "" && !types.has(v));
-    if (!spec?.channels)
-      refuse(node, `passes ${describe(node)}, an operator through which halp does not follow channels`);
+    if (!spec?.channels) refuse(node, `passes ${describe(node)}${whyWhole(node, spec)}`);
     else if (untyped !== undefined)
       refuse(node, `passes ${describe(node)}, where the shape of "${untyped}" is not known`);
     else spec.channels(contextOf(node));
@@ -126,4 +125,11 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
 /** How a node is named to the user. */
 export function describe(node: Node): string {
   return `${node.opType} "${node.name || (node.outputs[0] ?? "")}"`;
+}
+
+/** Why channels are not followed through a node without a channel rule. */
+function whyWhole(node: Node, spec: OperatorSpec | undefined): string {
+  if (spec?.keepsWhole !== undefined) return `: ${spec.keepsWhole}`;
+  const ownGraph = [...node.attributes.values()].some((a) => a.kind === "graph" || a.kind === "graphs");
+  return ownGraph ? ", which runs a graph of its own" : ", an operator through which halp does not follow channels";
 }

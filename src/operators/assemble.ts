@@ -21,6 +21,8 @@ export interface FamilyAspects {
   readonly absorptions?: Rules<AbsorbRule>;
   /** Operators that hand their first input on unchanged. */
   readonly passesConstant?: readonly string[];
+  /** Why channels are not followed through any operator of the family. */
+  readonly keepsWhole?: string;
   /** Every operator of the family applies one function to each element. */
   readonly pointwise?: boolean;
 }
@@ -41,6 +43,7 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
       ...(gradient ? { gradient } : {}),
       ...(absorb ? { absorb } : {}),
       ...(aspects.passesConstant?.includes(opType) ? { passesConstant: true } : {}),
+      ...(aspects.keepsWhole === undefined ? {} : { keepsWhole: aspects.keepsWhole }),
       ...(aspects.pointwise ? { pointwise: true } : {}),
     };
   });

@@ -8,6 +8,7 @@ import { linear } from "./linear/index.js";
 import { normalization } from "./normalization/index.js";
 import { passthrough } from "./passthrough/index.js";
 import { pooling } from "./pooling/index.js";
+import { quantization } from "./quantization/index.js";
 import { reduction } from "./reduction/index.js";
 import { resampling } from "./resampling/index.js";
 import { selection } from "./selection/index.js";
@@ -24,6 +25,7 @@ const all: readonly OperatorSpec[] = [
   ...normalization,
   ...passthrough,
   ...pooling,
+  ...quantization,
   ...reduction,
   ...resampling,
   ...selection,

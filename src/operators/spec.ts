@@ -137,6 +137,8 @@ export interface OperatorSpec {
   readonly gradient?: GradientRule;
   /** For layers that are linear in their first input and sum over its channels. */
   readonly absorb?: AbsorbRule;
+  /** Why channels are not followed through it, where that is meant to be so. */
+  readonly keepsWhole?: string;
   /** Hands its first input on unchanged, so that a constant stays the same constant under another name (Identity). */
   readonly passesConstant?: boolean;
   /** Applies one function to each element (with broadcasting): constants per channel stay constants per channel. */

@@ -1,7 +1,7 @@
 /** Random nodes that compute: element by element, between tensors, over axes. */
 import { attr } from "../../src/graph/attributes.js";
-import type { DataType } from "../../src/graph/ir.js";
-import { broadcastable, type Draw, int64s, type RandomNode, some } from "./random-node.js";
+import type { DataType, Tensor } from "../../src/graph/ir.js";
+import { broadcastable, type Draw, float32s, int64s, type RandomNode, some } from "./random-node.js";
 
 type Make = (d: Draw) => RandomNode;
 
@@ -99,6 +99,14 @@ const argReduce: Make = (d) => {
 const each = (names: string, make: Make) => Object.fromEntries(names.split(" ").map((name) => [name, make]));
 const whole: readonly DataType[] = ["float32", "int64", "int32"];
 
+/** A scalar, as scales of whole tensors are. */
+const scale = (value: number) => ({ ...float32s(value), dims: [] });
+
+function matrices(d: Draw, dtype: "uint8"): [Tensor, Tensor] {
+  const inner = d.int(1, 4);
+  return [d.tensor(dtype, [...d.dims(0, 1), d.int(1, 3), inner], 0, 9), d.tensor(dtype, [inner, d.int(1, 3)], 0, 9)];
+}
+
 export const computingNodes: Readonly<Record<string, Make>> = {
   ...each("Relu LeakyRelu Elu Selu Sigmoid HardSigmoid Softplus Softsign Tanh Erf Exp Log Sin Cos Tan", unary(9)),
   ...each("Asin Acos Atan Sinh Cosh Asinh Acosh Atanh ThresholdedRelu Shrink IsNaN", unary(10)),
@@ -137,6 +145,42 @@ export const computingNodes: Readonly<Record<string, Make>> = {
   LRN: (d) => ({ opset: 13, attributes: { size: attr.int(3) }, inputs: [d.floats(d.ints(4, 1, 4))] }),
   LpNormalization: (d) => ({ opset: 9, inputs: [d.floats(d.dims(1, 4))] }),
   MeanVarianceNormalization: (d) => ({ opset: 13, inputs: [d.floats(d.ints(4, 1, 3))] }),
+  QuantizeLinear: (d) => ({
+    opset: d.of(10, 13, 19),
+    inputs: [d.floats(d.dims(0, 4)), scale(0.5), d.bool() ? d.tensor(d.of("uint8", "int8"), [], 0, 3) : undefined],
+  }),
+  DequantizeLinear: (d) => {
+    const dtype = d.of("uint8", "int8");
+    const zero = d.bool() ? d.tensor(dtype, [], 0, 3) : undefined;
+    return { opset: d.of(10, 13, 19), inputs: [d.tensor(dtype, d.dims(0, 4), 0, 9), scale(0.5), zero] };
+  },
+  DynamicQuantizeLinear: (d) => ({ opset: 11, outputs: 3, inputs: [d.floats(d.dims(1, 4))] }),
+  QLinearConv: (d) => {
+    const [groups, from, to] = [d.of(1, 2), d.int(1, 2), d.int(1, 2)];
+    const dtype = d.of("uint8", "int8");
+    const zero = () => d.tensor(dtype, [], 0, 2);
+    const x = d.tensor(dtype, [d.int(1, 2), groups * from, d.int(3, 5), d.int(3, 5)], 0, 9);
+    const w = d.tensor(dtype, [groups * to, from, d.int(1, 3), d.int(1, 3)], 0, 5);
+    return {
+      opset: 10,
+      attributes: { group: attr.int(groups), strides: attr.ints([1, d.int(1, 2)]) },
+      inputs: [x, scale(0.5), zero(), w, scale(0.25), zero(), scale(2), zero()],
+    };
+  },
+  QLinearMatMul: (d) => {
+    const [a, b] = matrices(d, "uint8");
+    const zero = () => d.tensor("uint8", [], 0, 2);
+    return { opset: 10, inputs: [a, scale(0.5), zero(), b, scale(0.25), zero(), scale(2), zero()] };
+  },
+  ConvInteger: (d) => ({
+    opset: 10,
+    attributes: { pads: attr.ints([1, 0, d.int(0, 1), 1]) },
+    inputs: [
+      d.tensor("uint8", [1, 2, d.int(3, 5), d.int(3, 5)], 0, 9),
+      d.tensor("uint8", [d.int(1, 3), 2, d.int(1, 3), d.int(1, 3)], 0, 9),
+    ],
+  }),
+  MatMulInteger: (d) => ({ opset: 10, inputs: matrices(d, "uint8") }),
   ...each("Softmax LogSoftmax Hardmax", softmax),
   ReduceSum: reduce(13, ["float32", "int64", "int32"]),
   ...each("ReduceMean ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp", reduce(18)),
