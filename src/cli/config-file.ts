@@ -51,7 +51,7 @@ export function readConfig(
 }
 
 /** Options whose values come one by one, not joined by commas. */
-const repeated = new Set(["freeze", "minChannels", "maxPruneRatio"]);
+const repeated = new Set(["freeze", "heads", "headWidth", "minChannels", "maxPruneRatio"]);
 
 /** The value as the option's own parser makes it of text; lists and objects are what would be repeated or joined there. */
 function parse(option: Option, value: unknown): unknown {

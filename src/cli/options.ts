@@ -51,6 +51,8 @@ export interface OptionValues {
   readonly steps?: number;
   readonly rounds?: number;
   readonly freeze?: readonly string[];
+  readonly heads?: readonly string[];
+  readonly headWidth?: readonly string[];
   readonly minChannels?: readonly WidthLimit[];
   readonly maxPruneRatio?: readonly WidthLimit[];
   readonly output?: string;
@@ -191,6 +193,16 @@ const table: Readonly<Record<OptionName, () => Option>> = {
     new Option(
       "--freeze <NAME>",
       "layer, tensor or group that stays whole; * matches anything; may be repeated",
+    ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+  heads: () =>
+    new Option(
+      "--heads <NAME>",
+      "Reshape that splits channels into attention heads: whole heads may go; * matches anything; may be repeated",
+    ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+  headWidth: () =>
+    new Option(
+      "--head-width <NAME>",
+      "likewise: the same places of every head may go (default: whichever leaves more to choose from)",
     ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
   minChannels: () =>
     new Option(

@@ -19,7 +19,12 @@ export interface Labelled {
 
 type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
-export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator): Labelled {
+/** @param wantedSplit what the user asked for where this node splits an axis that channels lie on */
+export function labelGraph(
+  analyzed: AnalyzedGraph,
+  findOperator: FindOperator,
+  wantedSplit: (node: Node) => "heads" | "head-width" | undefined,
+): Labelled {
   const { graph, types, constants } = analyzed;
   const classes = new LabelClasses();
   const axes = new Map<string, AxisLabels[]>();
@@ -76,6 +81,7 @@ export function labelGraph(analyzed: AnalyzedGraph, findOperator: FindOperator):
       freeze: (labels, why) => {
         for (const l of labels ?? []) if (l >= 0) classes.freeze(l, why);
       },
+      wantedSplit: () => wantedSplit(node),
     };
   };
 

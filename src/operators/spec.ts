@@ -52,6 +52,11 @@ export interface ChannelContext {
   join(a: AxisLabels, b: AxisLabels): void;
   /** Nothing of it may be removed; the reason is shown to the user. */
   freeze(labels: AxisLabels, reason: string): void;
+  /**
+   * For an operator that splits an axis, as into attention heads [heads, width]: which of the two new axes the user wants
+   * channels to go from; undefined where nothing was asked for. Only to be called where there is such a choice.
+   */
+  wantedSplit(): "heads" | "head-width" | undefined;
 }
 
 /** Joins labels of the inputs, gives labels to the outputs. Runs in topological order. */

@@ -1,5 +1,5 @@
 /** The latency table of a network on this device, for use here or elsewhere. */
-import { analyzeCoupling } from "../coupling/index.js";
+import { analyzeCoupling, type CouplingOptions } from "../coupling/index.js";
 import { axisWidths, dimsAt } from "../coupling/widths.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import {
@@ -43,6 +43,8 @@ export interface ProfileOptions extends RunControls {
   readonly pin?: Pin;
   /** Names that stay whole: their widths are not swept. */
   readonly freeze?: readonly string[];
+  readonly heads?: readonly string[];
+  readonly headWidth?: readonly string[];
   /** Where measured latencies are kept between runs. */
   readonly cacheDir?: string;
 }
@@ -93,7 +95,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
     }
   };
   collect([...dense, ...reference]);
-  collect(sweptConfigs(analyzed, network, alignment, options.freeze ?? []));
+  collect(sweptConfigs(analyzed, network, alignment, options));
   await measureMissing(table, configs.values(), {
     ...(signal ? { signal } : {}),
     ...(onWarning ? { onWarning } : {}),
@@ -124,9 +126,9 @@ function* sweptConfigs(
   analyzed: AnalyzedGraph,
   network: Network,
   alignment: number,
-  freeze: readonly string[],
+  choices: CouplingOptions,
 ): Generator<LayerConfig> {
-  const coupling = analyzeCoupling(analyzed, findOperator, { freeze });
+  const coupling = analyzeCoupling(analyzed, findOperator, choices);
   const widths = axisWidths(coupling);
   const options = coupling.groups.map((g) => groupOptions(g, { alignment }, false));
   const whole = coupling.groups.map((g) => g.size);

@@ -52,7 +52,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   await makeRunFolder(options.runFolder);
   const analyzed = await openModel(options);
   const { model } = analyzed;
-  const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
+  const coupling = analyzeCoupling(analyzed, findOperator, options);
   if (coupling.groups.every((g) => g.frozen !== undefined)) throw nothingToPrune(options.model, coupling);
   for (const { reason } of coupling.unknown) warn(`Some channels stay whole: their tensor ${reason}.`);
   const least = leastWidths(coupling, options.widthLimits ?? []);
@@ -132,7 +132,7 @@ async function takeSteps(
     if (found instanceof HalpError) throw found;
     verify(found);
     await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, found.candidate, targetNs));
-    stage = stageOf(found, coupling, options.freeze ?? []);
+    stage = stageOf(found, coupling, options);
   }
   return searches;
 }

@@ -43,6 +43,8 @@ export async function measureReach(
     | "threads"
     | "pin"
     | "freeze"
+    | "heads"
+    | "headWidth"
     | "cacheDir"
     | "table"
     | "signal"
@@ -51,7 +53,7 @@ export async function measureReach(
   >,
 ): Promise<Reach> {
   const analyzed = await openModel(options);
-  const coupling = analyzeCoupling(analyzed, findOperator, { freeze: options.freeze ?? [] });
+  const coupling = analyzeCoupling(analyzed, findOperator, options);
   const oracle = await openOracle(options, (m) => options.onWarning?.(m));
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
   const variables = rankVariables(coupling, new Float64Array(coupling.channelCount), (group) =>

@@ -1,5 +1,5 @@
 /** One round of the schedule: channels are scored, and what comes back searches them for any target. */
-import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
+import { analyzeCoupling, type Coupling, type CouplingOptions, type Plan } from "../coupling/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
@@ -95,10 +95,10 @@ export async function prepareStep(
 }
 
 /** Where a step begins: at what the last one found. */
-export function stageOf({ candidate, kept }: Found, original: Coupling, freeze: readonly string[]): Stage {
+export function stageOf({ candidate, kept }: Found, original: Coupling, choices: CouplingOptions): Stage {
   const rewritten = candidate.model;
   const { analyzed } = rewritten;
-  const coupling = analyzeCoupling(analyzed, findOperator, { freeze, mayMiss: true });
+  const coupling = analyzeCoupling(analyzed, findOperator, { ...choices, mayMiss: true });
   const origin = originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis));
   return { analyzed, coupling, origin, kept };
 }

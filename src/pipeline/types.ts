@@ -68,6 +68,10 @@ export interface PruneOptions extends RunControls {
   readonly steps?: number;
   /** Names (of nodes, initialisers or groups) that stay whole; `*` matches any run of characters. */
   readonly freeze?: readonly string[];
+  /** Names of nodes that split channels into attention heads: whole heads may go there. */
+  readonly heads?: readonly string[];
+  /** Likewise: the same places of every head may go there. Default: whichever leaves more to choose from. */
+  readonly headWidth?: readonly string[];
   /** How far groups may go down. */
   readonly widthLimits?: readonly WidthLimit[];
   /** Rounds of measuring and solving again when the budget is missed; default 3. */

@@ -2,6 +2,8 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { HalpError } from "../errors.js";
 import type { Model } from "../graph/ir.js";
 import { byteLengthOf } from "../graph/lazy-tensor.js";
@@ -49,6 +51,7 @@ export function storeModel(model: Model | ModelSource, limit = defaultLimit): St
     const path = join(folder, "model.onnx");
     const { pieces, segments } = packedModel(model, "weights.data", externalAbove);
     write(join(folder, "weights.data"), segments);
+    collectGarbage();
     let offset = 0;
     write(
       path,
@@ -81,4 +84,14 @@ function write(path: string, segments: readonly { readonly offset: number; read(
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * Lets go of the weights just written. A session runs in a child now while this process waits: it would hold the last
+ * hundreds of megabytes that passed through it until it needs memory itself.
+ */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  const gc: () => void = runInNewContext("gc");
+  gc();
 }

@@ -10,7 +10,7 @@ export const inspectCommand: CommandSpec = {
   name: "inspect",
   args: [["<MODEL>", "ONNX file"]],
   summary: "list the groups of channels that go together, their options, and what is frozen and why",
-  options: ["input", "batch", "freeze", "minChannels", "maxPruneRatio", "all"],
+  options: ["input", "batch", "freeze", "heads", "headWidth", "minChannels", "maxPruneRatio", "all"],
   readsConfig: true,
   examples: [
     "halp inspect model.onnx",
@@ -24,7 +24,7 @@ export const inspectCommand: CommandSpec = {
       import("../inspect-model.js"),
     ]);
     const analyzed = await loadModel(path, options);
-    const coupling = analyzeCoupling(analyzed, findOperator, options.freeze ? { freeze: options.freeze } : {});
+    const coupling = analyzeCoupling(analyzed, findOperator, options);
     const found = inspectModel(path, analyzed, coupling, listedAlignment, widthLimits(options));
     print(found, () => renderInspection(found, width, styles, options.all === true));
     return 0;

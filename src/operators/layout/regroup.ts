@@ -46,7 +46,7 @@ export function segments(before: readonly number[], after: readonly number[]): S
  *
  * Axes that merge: the long axis repeats the labels of the axis that had them. An axis that splits: removal must stay
  * rectangular, so one of the new axes takes the labels, and what shares a place on it is joined; taken is the axis that
- * leaves most channels (of equals, the first).
+ * leaves most channels (of equals, the first), where the user does not ask for another.
  */
 export function regroup(c: ChannelContext, input: string, output: string): void {
   const before = c.type(input)?.dims ?? [];
@@ -60,7 +60,7 @@ export function regroup(c: ChannelContext, input: string, output: string): void 
     }
     const axis = labelled[0] as number;
     const flat = flatten(before, segment.from, axis, c.labels(input, axis) as Int32Array);
-    const target = chooseAxis(after, segment.to, flat);
+    const target = wantedAxis(c, after, segment.to) ?? chooseAxis(after, segment.to, flat);
     if (target === undefined) {
       c.freeze(flat, "loses its axis in a change of shape");
       continue;
@@ -81,6 +81,14 @@ function indexAlong(dims: readonly number[], axes: readonly number[], target: nu
   const inner = axes.slice(axes.indexOf(target) + 1).reduce((n, a) => n * (dims[a] as number), 1);
   const extent = dims[target] as number;
   return (flat) => Math.floor(flat / inner) % extent;
+}
+
+/** Of the last two new axes, [heads, width], that which the user asked for. */
+function wantedAxis(c: ChannelContext, dims: readonly number[], axes: readonly number[]): number | undefined {
+  const long = axes.filter((axis) => dims[axis] !== 1);
+  if (long.length < 2) return undefined;
+  const wanted = c.wantedSplit();
+  return wanted && long.at(wanted === "heads" ? -2 : -1);
 }
 
 /** The axis that leaves most channels once what shares a place on it is joined; of equals, the one with least to join, then the first. */
