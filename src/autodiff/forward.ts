@@ -1,14 +1,22 @@
 /** The network itself in a builder, ready for a gradient to be added to it. */
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
-import type { Attribute, Graph, Model } from "../graph/ir.js";
+import type { Attribute, Graph, Model, Node } from "../graph/ir.js";
 import { normalDomain } from "../graph/ir.js";
 import { removeDeadNodes } from "../graph/topology.js";
 import type { OperatorSpec } from "../operators/spec.js";
 import { type Backward, type BackwardOptions, emitBackward } from "./backward.js";
 
-/** A graph builder with all nodes, inputs (under their concrete dims) and weights of a network in it. */
-export function copyNetwork(analyzed: AnalyzedGraph, fed: readonly string[] = []): GraphBuilder {
+/**
+ * A graph builder with all nodes, inputs (under their concrete dims) and weights of a network in it.
+ * @param fed initialisers that become inputs
+ * @param place adds a node to the builder; as it is unless told otherwise
+ */
+export function copyNetwork(
+  analyzed: AnalyzedGraph,
+  fed: readonly string[] = [],
+  place: (builder: GraphBuilder, node: Node) => void = (builder, node) => builder.add(node),
+): GraphBuilder {
   const { graph } = analyzed;
   const builder = new GraphBuilder(namesOf(graph));
   const inputs = new Set(fed);
@@ -20,7 +28,7 @@ export function copyNetwork(analyzed: AnalyzedGraph, fed: readonly string[] = []
     if (!inputs.has(tensor.name)) builder.initializer(tensor);
     else if (tensor.dtype !== "other") builder.input(tensor.name, tensor.dims, tensor.dtype);
   }
-  for (const node of graph.nodes) builder.add(node);
+  for (const node of graph.nodes) place(builder, node);
   return builder;
 }
 

@@ -7,6 +7,7 @@ import type {
   OperatorSpec,
   ShapeRule,
   SliceRule,
+  TrainingRule,
 } from "./spec.js";
 
 type Rules<Rule> = Readonly<Record<string, Rule>>;
@@ -19,6 +20,8 @@ export interface FamilyAspects {
   readonly slices?: Rules<SliceRule>;
   readonly gradients?: Rules<GradientRule>;
   readonly absorptions?: Rules<AbsorbRule>;
+  readonly learns?: Rules<readonly number[]>;
+  readonly trainings?: Rules<TrainingRule>;
   /** Operators that hand their first input on unchanged. */
   readonly passesConstant?: readonly string[];
   /** Why channels are not followed through any operator of the family. */
@@ -34,6 +37,8 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
     const slice = aspects.slices?.[opType];
     const gradient = aspects.gradients?.[opType];
     const absorb = aspects.absorptions?.[opType];
+    const learns = aspects.learns?.[opType];
+    const training = aspects.trainings?.[opType];
     return {
       opType,
       infer,
@@ -42,6 +47,8 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
       ...(slice ? { slice } : {}),
       ...(gradient ? { gradient } : {}),
       ...(absorb ? { absorb } : {}),
+      ...(learns ? { learns } : {}),
+      ...(training ? { training } : {}),
       ...(aspects.passesConstant?.includes(opType) ? { passesConstant: true } : {}),
       ...(aspects.keepsWhole === undefined ? {} : { keepsWhole: aspects.keepsWhole }),
       ...(aspects.pointwise ? { pointwise: true } : {}),

@@ -105,6 +105,22 @@ export interface GradientContext {
  */
 export type GradientRule = (c: GradientContext) => readonly (string | undefined)[];
 
+/** What a network does with an operator while it is being trained, where that differs from inference. */
+export interface TrainingForm {
+  /** Stands in the node's place; what it reads besides was made with the builder. */
+  readonly node: Node;
+  /** The gradient of `node`, all that it reads of the batch counted in. */
+  readonly gradient: GradientRule;
+  /** Running statistics, by initialiser: each becomes momentum * running + (1 - momentum) * batch, a value of the same shape. */
+  readonly statistics: readonly { readonly running: string; readonly batch: string; readonly momentum: number }[];
+}
+
+export interface TrainingRule {
+  /** Input slots that hold running statistics. */
+  readonly statistics: readonly number[];
+  form(c: Omit<GradientContext, "wants" | "outputGradient">): TrainingForm;
+}
+
 export interface AbsorbContext {
   readonly node: Node;
   type(name: string): ValueType | undefined;
@@ -140,6 +156,9 @@ export interface OperatorSpec {
   readonly channels?: ChannelRule;
   readonly slice?: SliceRule;
   readonly gradient?: GradientRule;
+  /** Input slots that hold what is learnt, where they are initialisers. */
+  readonly learns?: readonly number[];
+  readonly training?: TrainingRule;
   /** For layers that are linear in their first input and sum over its channels. */
   readonly absorb?: AbsorbRule;
   /** Why channels are not followed through it, where that is meant to be so. */

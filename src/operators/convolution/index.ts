@@ -5,4 +5,11 @@ import { gradients } from "./gradient.js";
 import { shapes } from "./shape.js";
 import { slices } from "./slice.js";
 
-export const convolution = assemble({ shapes, channels, gradients, slices, absorptions });
+export const convolution = assemble({
+  shapes,
+  channels,
+  gradients,
+  slices,
+  absorptions,
+  learns: { Conv: [1, 2], ConvTranspose: [1, 2] },
+});

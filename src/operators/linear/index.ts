@@ -4,4 +4,4 @@ import { channels } from "./channels.js";
 import { gradients } from "./gradient.js";
 import { shapes } from "./shape.js";
 
-export const linear = assemble({ shapes, channels, gradients, absorptions });
+export const linear = assemble({ shapes, channels, gradients, absorptions, learns: { Gemm: [1, 2], MatMul: [0, 1] } });

@@ -1,0 +1,232 @@
+/** A network that learns: batches in, weights that change from step to step. */
+import type { Batch } from "../data/index.js";
+import { HalpError } from "../errors.js";
+import { analyzeGraph } from "../graph/infer.js";
+import type { Model, Node } from "../graph/ir.js";
+import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
+import type { OperatorSpec } from "../operators/spec.js";
+import {
+  createSession,
+  type Feeds,
+  floatsOf,
+  floatTensor,
+  type RuntimeTensor,
+  type Session,
+} from "../runtime/index.js";
+import { buildLossGraph } from "./loss-graph.js";
+import type { LossTerm } from "./losses.js";
+import { corrections, type Optimizer } from "./optimizer.js";
+import { findParameters, prepareForTraining, withWeights } from "./prepare.js";
+import { buildTrainingGraph } from "./training-graph.js";
+
+export interface TrainerOptions {
+  /** The network; it is not changed. */
+  readonly model: Model;
+  /** Dims of its inputs, batch included. */
+  readonly inputDims: ReadonlyMap<string, readonly number[]>;
+  readonly findOperator: (opType: string, domain: string) => OperatorSpec | undefined;
+  readonly loss: readonly LossTerm[];
+  readonly optimizer: Optimizer;
+  readonly teacher?: Model;
+  readonly clipNorm?: number;
+  /** Batches whose mean gradient makes one step. Default 1. */
+  readonly accumulate?: number;
+  readonly freezeBatchNorm?: boolean;
+  /** Values whose channels are scored along axis 1, with the batch norm that makes each, if one does. */
+  readonly score?: readonly { readonly value: string; readonly batchNorm?: Node }[];
+  /** Threads within an operator. Default 1. */
+  readonly threads?: number;
+}
+
+export interface StepResult {
+  /** Mean over the batches of the step. */
+  readonly loss: number;
+  readonly terms: readonly number[];
+  /** Norm of the gradient before it was clipped. */
+  readonly gradientNorm: number;
+  readonly samples: number;
+  /** Samples whose label had the highest score; undefined where there are no labels or the network is no classifier. */
+  readonly correct?: number;
+  /** False: loss or gradient were NaN or infinite, and nothing was changed. */
+  readonly finite: boolean;
+  /** For each scored value: sum over the samples of z dL/dz of each channel. */
+  readonly scores: ReadonlyMap<string, Float32Array>;
+}
+
+/** Tensors by name. */
+export type Tensors = ReadonlyMap<string, { readonly dims: readonly number[]; readonly data: Float32Array }>;
+
+/** Owns a session of the runtime: dispose of it. */
+export interface Trainer extends Disposable {
+  /** Numbers that are learnt. */
+  readonly parameterCount: number;
+  /** Samples a batch. */
+  readonly batchSize: number;
+  /** Batches a step. */
+  readonly accumulate: number;
+  /** Whether batches must carry labels. */
+  readonly labelled: boolean;
+  /** Steps taken, skipped ones included. */
+  readonly steps: number;
+  /**
+   * Blocks the thread while it lasts.
+   * @param batches as many as {@link accumulate}, each of {@link batchSize} samples
+   * @throws HalpError HALP_LABELS_MISSING, HALP_LABEL_RANGE, HALP_DATA_SHAPE
+   */
+  step(batches: readonly Batch[], learningRate: number): StepResult;
+  /** Weights, running statistics and the optimiser's state. Not copies: they are let go of at the next step. */
+  tensors(): Tensors;
+  /** Goes on from there. @throws HalpError HALP_CHECKPOINT where the tensors are not those of this training. */
+  load(tensors: Tensors, steps: number): void;
+  /** The network with its present weights, for inference. */
+  model(): Model;
+}
+
+/** @throws HalpError HALP_LOSS, HALP_NO_GRADIENT, HALP_NOTHING_TO_TRAIN, HALP_OPSET */
+export function createTrainer(options: TrainerOptions): Trainer {
+  const { findOperator, optimizer, inputDims, accumulate = 1 } = options;
+  const original = analyzeGraph(options.model, findOperator, { inputDims });
+  const prepared = prepareForTraining(original, findOperator);
+  const analyzed = analyzeGraph(prepared, findOperator, { inputDims });
+  const lossGraph = buildLossGraph(analyzed, options.loss, findOperator, options.teacher);
+  const parameters = findParameters(analyzed, findOperator);
+  const graph = buildTrainingGraph(findOperator, { ...options, lossGraph, parameters });
+  const [input, ...others] = [...inputDims];
+  if (!input || others.length > 0 || analyzed.types.get(input[0])?.dtype !== "float32")
+    throw new HalpError(
+      "HALP_TRAINING_DATA",
+      `Training needs a network with one float32 input; this one has ${[...inputDims.keys()].map((n) => `"${n}"`).join(", ") || "none"}.`,
+    );
+  const [inputName, dims] = input;
+  const batchSize = dims[0] ?? 1;
+  const weights = new Map(prepared.graph.initializers.map((t) => [t.name, t]));
+  /** What the next run is fed: outputs of the last go in again as they are. */
+  let state: Record<string, RuntimeTensor> = {};
+  for (const slot of graph.slots) {
+    const weight = weights.get(slot.input);
+    const data = weight ? new Float32Array(float32Of(weight)) : new Float32Array(sizeOf(slot.dims));
+    state[slot.input] = floatTensor(data, slot.dims);
+  }
+  const session: Session = createSession(graph.model, { threads: options.threads ?? 1 });
+  const inputs = new Set(session.inputNames);
+  const zeros = Object.fromEntries(
+    graph.accumulated.map((s) => [s.input, floatTensor(new Float32Array(sizeOf(s.dims)), s.dims)]),
+  );
+  const seen = [graph.loss, ...graph.terms, ...(graph.logits === undefined ? [] : [graph.logits])];
+  const scored = graph.scores.map((s) => s.output);
+  const passFetches = [...new Set([...seen, ...scored, ...graph.accumulated.map((s) => s.output)])];
+  const stepFetches = [...new Set([...seen, ...scored, graph.gradientNorm, ...graph.slots.map((s) => s.output)])];
+  let steps = 0;
+
+  const scalar = (value: number) => floatTensor(Float32Array.of(value), []);
+  const trainer: Trainer = {
+    parameterCount: parameters.reduce((n, p) => n + sizeOf(p.dims), 0),
+    batchSize,
+    accumulate,
+    labelled: lossGraph.labelled,
+    get steps() {
+      return steps;
+    },
+    step(batches, learningRate) {
+      if (batches.length !== accumulate)
+        throw new RangeError(`A step takes ${accumulate} batches, not ${batches.length}.`);
+      const [first, second] = corrections(optimizer, steps + 1);
+      const { scalars } = graph;
+      const rates = {
+        [scalars.learningRate]: scalar(learningRate),
+        [scalars.correction1]: scalar(first),
+        [scalars.correction2]: scalar(second),
+      };
+      let gradients = zeros;
+      let outputs: Feeds = {};
+      let loss = 0;
+      let correct: number | undefined;
+      const terms = new Array<number>(graph.terms.length).fill(0);
+      const scores = new Map<string, Float32Array>();
+      batches.forEach((batch, i) => {
+        checkBatch(batch, dims, inputName);
+        const feeds: Record<string, RuntimeTensor> = {
+          ...state,
+          ...rates,
+          ...gradients,
+          ...lossGraph.feeds(batch),
+          [inputName]: floatTensor(batch.images, batch.dims),
+        };
+        // What no output depends on is no input any more.
+        for (const name of Object.keys(feeds)) if (!inputs.has(name)) delete feeds[name];
+        outputs = session.run(feeds, i === accumulate - 1 ? stepFetches : passFetches);
+        gradients = Object.fromEntries(graph.accumulated.map((s) => [s.input, outputs[s.output] ?? zeros[s.input]!]));
+        loss += numberOf(outputs[graph.loss]) / accumulate;
+        graph.terms.forEach((name, k) => {
+          terms[k] = (terms[k] as number) + numberOf(outputs[name]) / accumulate;
+        });
+        const logits = graph.logits === undefined ? undefined : outputs[graph.logits];
+        if (batch.labels && logits) correct = (correct ?? 0) + countCorrect(floatsOf(logits), batch.labels);
+        for (const { value, output } of graph.scores) {
+          const own = floatsOf(outputs[output] as RuntimeTensor);
+          const sum = scores.get(value);
+          if (sum) for (let c = 0; c < sum.length; c++) sum[c] = (sum[c] as number) + (own[c] as number);
+          else scores.set(value, Float32Array.from(own));
+        }
+      });
+      const gradientNorm = numberOf(outputs[graph.gradientNorm]);
+      const finite = Number.isFinite(loss) && Number.isFinite(gradientNorm);
+      if (finite) state = Object.fromEntries(graph.slots.map((s) => [s.input, outputs[s.output] as RuntimeTensor]));
+      steps++;
+      const samples = batchSize * accumulate;
+      return { loss, terms, gradientNorm, samples, finite, scores, ...(correct === undefined ? {} : { correct }) };
+    },
+    tensors: () => new Map(Object.entries(state).map(([name, t]) => [name, { dims: t.dims, data: floatsOf(t) }])),
+    load(tensors, at) {
+      const next: Record<string, RuntimeTensor> = {};
+      for (const { input: name, dims } of graph.slots) {
+        const tensor = tensors.get(name);
+        if (!tensor || tensor.dims.length !== dims.length || tensor.dims.some((d, i) => d !== dims[i]))
+          throw new HalpError(
+            "HALP_CHECKPOINT",
+            `The checkpoint is not of this training: "${name}" is ${tensor ? `[${tensor.dims.join(", ")}]` : "missing"}, expected [${dims.join(", ")}].`,
+            { name },
+          );
+        next[name] = floatTensor(Float32Array.from(tensor.data), dims);
+      }
+      state = next;
+      steps = at;
+    },
+    model: () =>
+      withWeights(
+        prepared,
+        new Map(
+          graph.slots
+            .filter((s) => weights.has(s.input))
+            .map((s) => [s.input, float32Tensor(s.input, s.dims, Float32Array.from(floatsOf(state[s.input]!)))]),
+        ),
+      ),
+    [Symbol.dispose]: () => session.dispose(),
+  };
+  return trainer;
+}
+
+function numberOf(tensor: RuntimeTensor | undefined): number {
+  return tensor ? (floatsOf(tensor)[0] ?? Number.NaN) : Number.NaN;
+}
+
+function countCorrect(logits: Float32Array, labels: Int32Array): number {
+  const classes = logits.length / labels.length;
+  let correct = 0;
+  labels.forEach((label, n) => {
+    let best = 0;
+    for (let k = 1; k < classes; k++)
+      if ((logits[n * classes + k] as number) > (logits[n * classes + best] as number)) best = k;
+    if (best === label) correct++;
+  });
+  return correct;
+}
+
+function checkBatch(batch: Batch, dims: readonly number[], name: string): void {
+  if (batch.dims.length !== dims.length || batch.dims.some((d, i) => d !== dims[i]))
+    throw new HalpError(
+      "HALP_DATA_SHAPE",
+      `Input "${name}" takes batches of [${dims.join(", ")}]; came [${batch.dims.join(", ")}].`,
+      { name },
+    );
+}
