@@ -9,6 +9,7 @@ import {
   parseFraction,
   parseInput,
   parseInteger,
+  parseNumber,
   parseNumbers,
   parsePin,
   parseSolverBudgets,
@@ -74,6 +75,24 @@ export interface OptionValues {
   readonly lines?: boolean;
   readonly all?: boolean;
   readonly cuda?: boolean;
+  readonly epochs?: number;
+  readonly resume?: boolean;
+  readonly reinitialize?: boolean;
+  readonly trainLoss?: string;
+  readonly teacher?: string;
+  readonly learningRate?: number;
+  readonly schedule?: "constant" | "cosine" | "linear" | "step";
+  readonly warmup?: number;
+  readonly optimizer?: "sgd" | "adamw";
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  readonly weightDecay?: number;
+  readonly labelSmoothing?: number;
+  readonly temperature?: number;
+  readonly clip?: number;
+  readonly accumulate?: number;
+  readonly freezeBatchNorm?: boolean;
+  readonly augment?: string;
 }
 
 export type OptionName = Exclude<keyof OptionValues, "color">;
@@ -250,6 +269,56 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   operators: () => new Option("--operators", "list the operators that halp knows, and what of each"),
   all: () => new Option("--all", "list everything"),
   cuda: () => new Option("--cuda", "time ten convolutions on the GPU and hold a result against the CPU's"),
+  epochs: () =>
+    new Option("--epochs <N>", "times through the data (default: 10)").argParser(integer("--epochs", 1, 1e6)),
+  resume: () => new Option("--resume", "go on from the checkpoint in the run folder"),
+  reinitialize: () => new Option("--reinitialize", "draw all weights anew: train from nothing"),
+  trainLoss: () =>
+    new Option(
+      "--train-loss <TERMS>",
+      "what is made small: cross-entropy, soft-labels, outputs, values:NAME+NAME, FILE.onnx; several with weights: cross-entropy,0.5*soft-labels",
+    ),
+  teacher: () => new Option("--teacher <MODEL>", "network to learn from (soft-labels, outputs, values)"),
+  learningRate: () =>
+    new Option("--learning-rate <X>", "at its highest (default: 0.01 for sgd, 0.001 for adamw)").argParser(
+      parseNumber("--learning-rate"),
+    ),
+  schedule: () =>
+    new Option("--schedule <NAME>", "how the learning rate falls (default: cosine)").choices([
+      "constant",
+      "cosine",
+      "linear",
+      "step",
+    ]),
+  warmup: () =>
+    new Option("--warmup <STEPS>", "steps over which the learning rate rises (default: 0)").argParser(
+      integer("--warmup", 0),
+    ),
+  optimizer: () => new Option("--optimizer <NAME>", "sgd (default) or adamw").choices(["sgd", "adamw"]),
+  momentum: () => new Option("--momentum <X>", "of sgd (default: 0.9)").argParser(parseNumber("--momentum")),
+  nesterov: () => new Option("--nesterov", "Nesterov's form of momentum"),
+  weightDecay: () =>
+    new Option("--weight-decay <X>", "of weights, not of biases and scales (default: 5e-4; adamw 0.01)").argParser(
+      parseNumber("--weight-decay"),
+    ),
+  labelSmoothing: () =>
+    new Option("--label-smoothing <PART>", "share of the target spread over all classes (default: 0)").argParser(
+      parseNumber("--label-smoothing"),
+    ),
+  temperature: () =>
+    new Option("--temperature <X>", "of soft-labels (default: 4)").argParser(parseNumber("--temperature")),
+  clip: () =>
+    new Option("--clip <NORM>", "largest norm of the gradient (default: none)").argParser(parseNumber("--clip")),
+  accumulate: () =>
+    new Option("--accumulate <N>", "batches whose mean gradient makes one step (default: 1)").argParser(
+      integer("--accumulate", 1, 65536),
+    ),
+  freezeBatchNorm: () => new Option("--freeze-batch-norm", "batch norms keep their running statistics"),
+  augment: () =>
+    new Option(
+      "--augment <LIST>",
+      "images changed at random: flip, crop:PIXELS, resized-crop[:FROM-TO] (default: none)",
+    ),
 };
 
 /** Options that every command has. */

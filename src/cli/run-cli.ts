@@ -4,6 +4,7 @@ import { addCommand, type CommandSpec, namesOf, plainWidth } from "./command.js"
 import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
+import { finetuneCommand } from "./commands/finetune.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { measureCommand } from "./commands/measure.js";
 import { profileCommand } from "./commands/profile.js";
@@ -21,6 +22,7 @@ export const commands: readonly CommandSpec[] = [
   inspectCommand,
   profileCommand,
   pruneCommand,
+  finetuneCommand,
   solveCommand,
   measureCommand,
   evaluateCommand,

@@ -56,6 +56,16 @@ export function parseInput(text: string): readonly [name: string, dims: readonly
   return [text.slice(0, at), parseDims(text.slice(at + 1))];
 }
 
+/** A number of 0 or more. @throws HalpError HALP_OPTION_VALUE */
+export function parseNumber(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isFinite(value) || value < 0)
+      throw new HalpError("HALP_OPTION_VALUE", `${flag} wants a number of 0 or more, not "${text}".`);
+    return value;
+  };
+}
+
 /** Numbers split by commas or spaces. @throws HalpError HALP_OPTION_VALUE */
 export function parseNumbers(flag: string): (text: string) => readonly number[] {
   return (text) => {

@@ -1,6 +1,6 @@
 import { HalpError } from "../errors.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
-import { createRandom, permutation } from "./random.js";
+import { createRandom, permutation, shuffle } from "./random.js";
 
 /** Samples that can be read in any order: what most readers are. `batchSource` makes a Dataset of it. */
 export interface SampleSource {
@@ -30,6 +30,20 @@ export function checkBatchOptions({ batchSize, limit }: BatchOptions): void {
   }
 }
 
+/** Numbers of the samples, in the order in which they come; undefined: as they lie. */
+function orderOf(size: number, total: number, { shuffleSeed, choiceSeed }: BatchOptions): Uint32Array | undefined {
+  if (choiceSeed === undefined || total === size)
+    return shuffleSeed === undefined ? undefined : permutation(size, createRandom(shuffleSeed));
+  const chosen = permutation(size, createRandom(choiceSeed)).slice(0, total).sort();
+  return shuffleSeed === undefined ? chosen : shuffle(chosen, createRandom(shuffleSeed));
+}
+
+/** For sources without random access: reads the first batches and leaves them out. */
+export async function* leaveOut(batches: AsyncIterable<Batch>, count = 0): AsyncGenerator<Batch> {
+  let left = count;
+  for await (const batch of batches) if (left-- <= 0) yield batch;
+}
+
 /** Batches over a source with random access. Memory: one batch, plus what the source itself holds. */
 export function batchSource(source: SampleSource): Dataset {
   const { name, size, sampleDims, labelled } = source;
@@ -37,13 +51,13 @@ export function batchSource(source: SampleSource): Dataset {
 
   async function* batches(options: BatchOptions): AsyncGenerator<Batch> {
     checkBatchOptions(options);
-    const { batchSize, limit = size, shuffleSeed, dropLast = false, signal } = options;
+    const { batchSize, limit = size, from = 0, dropLast = false, signal } = options;
     const total = Math.min(limit, size);
-    const order = shuffleSeed === undefined ? undefined : permutation(size, createRandom(shuffleSeed));
+    const order = orderOf(size, total, options);
     signal?.throwIfAborted();
     const reader = await source.open();
     try {
-      for (let start = 0; start < total; start += batchSize) {
+      for (let start = from * batchSize; start < total; start += batchSize) {
         signal?.throwIfAborted();
         const count = Math.min(batchSize, total - start);
         if (count < batchSize && dropLast) return;

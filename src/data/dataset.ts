@@ -16,6 +16,10 @@ export interface BatchOptions {
   readonly limit?: number;
   /** Given: samples come in a random order, the same for the same seed. Absent: in the source's own order. */
   readonly shuffleSeed?: number;
+  /** Given, with `limit`: which samples these are, the same ones whatever the order. Absent: the first of the order. */
+  readonly choiceSeed?: number;
+  /** Batches to leave out at the start. Default 0. Sources with random access do not read them. */
+  readonly from?: number;
   /** Leave out a last batch with fewer than `batchSize` samples. Default false. */
   readonly dropLast?: boolean;
   /** Checked before every batch; the iteration then throws the signal's reason. */

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkImageSize } from "./array-dataset.js";
-import { checkBatchOptions } from "./batching.js";
+import { checkBatchOptions, leaveOut } from "./batching.js";
 import type { Batch, BatchOptions, Dataset, DatasetSpec } from "./dataset.js";
 import { fileError, formatError, optionError, shapeError } from "./errors.js";
 import { checkLabels } from "./labels.js";
@@ -89,7 +89,7 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
     sampleDims,
     labelled,
     ...(spec.classes === undefined ? {} : { classes: spec.classes }),
-    batches,
+    batches: (options) => leaveOut(batches(options), options.from),
   };
 }
 

@@ -1,4 +1,4 @@
-import { checkBatchOptions } from "./batching.js";
+import { checkBatchOptions, leaveOut } from "./batching.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
 import { createRandom, type Random } from "./random.js";
 
@@ -33,7 +33,7 @@ export function sceneDataset(sampleDims: readonly [number, number, number], seed
     size: undefined,
     sampleDims: [channels, height, width],
     labelled: false,
-    batches,
+    batches: (options) => leaveOut(batches(options), options.from),
   };
 }
 

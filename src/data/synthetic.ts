@@ -1,4 +1,4 @@
-import { checkBatchOptions } from "./batching.js";
+import { checkBatchOptions, leaveOut } from "./batching.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
 import { createRandom, fillGaussian, fillUniform } from "./random.js";
 
@@ -28,5 +28,11 @@ export function syntheticDataset(
       yield { images: fill(new Float32Array(count * sampleSize), random), dims: [count, ...sampleDims] };
     }
   }
-  return { name: `${distribution} noise, seed ${seed}`, size, sampleDims, labelled: false, batches };
+  return {
+    name: `${distribution} noise, seed ${seed}`,
+    size,
+    sampleDims,
+    labelled: false,
+    batches: (options) => leaveOut(batches(options), options.from),
+  };
 }

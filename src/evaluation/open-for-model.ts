@@ -1,5 +1,12 @@
 /** A data set in the shape that a network's input wants. */
-import { type Dataset, type DatasetKind, openDataset, sceneDataset, syntheticDataset } from "../data/index.js";
+import {
+  type Dataset,
+  type DatasetKind,
+  type DatasetSpec,
+  openDataset,
+  sceneDataset,
+  syntheticDataset,
+} from "../data/index.js";
 
 export interface ModelDataOptions {
   readonly path: string;
@@ -13,15 +20,17 @@ export interface ModelDataOptions {
   readonly classes?: number;
 }
 
-/**
- * Opens data for an input of the given dims, [N, C, H, W] or [N, H, W, C]: an axis of 1 or 3 says where the channels are.
- * @throws HalpError as openDataset
- */
+/** @throws HalpError as openDataset */
 export async function openForModel(dims: readonly number[], options: ModelDataOptions): Promise<Dataset> {
+  return await openDataset(specForModel(dims, options));
+}
+
+/** Data for an input of the given dims, [N, C, H, W] or [N, H, W, C]: an axis of 1 or 3 says where the channels are. */
+export function specForModel(dims: readonly number[], options: ModelDataOptions): DatasetSpec {
   const isChannels = (d: number | undefined) => d === 1 || d === 3;
   const layout = dims.length === 4 && !isChannels(dims[1]) && isChannels(dims[3]) ? "NHWC" : "NCHW";
   const [channels, height, width] = layout === "NCHW" ? dims.slice(1) : [dims[3], dims[1], dims[2]];
-  return await openDataset({
+  return {
     path: options.path,
     kind: (options.kind ?? "auto") as DatasetKind | "auto",
     layout,
@@ -34,7 +43,7 @@ export async function openForModel(dims: readonly number[], options: ModelDataOp
     ...(options.labels === undefined ? {} : { labels: options.labels }),
     ...(dims.length === 4 && height !== undefined && width !== undefined ? { size: [height, width] as const } : {}),
     ...(channels === 1 || channels === 3 ? { channels } : {}),
-  });
+  };
 }
 
 /**

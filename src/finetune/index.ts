@@ -1,4 +1,17 @@
-export type { LossTerm } from "./losses.js";
+export { reinitialized } from "./initialize.js";
+export { type LossTerm, needsLabels, needsTeacher } from "./losses.js";
 export type { Optimizer } from "./optimizer.js";
+export { prepareForTraining } from "./prepare.js";
+export { checkRecipe, type Recipe } from "./recipe.js";
+export { readTensors, type TensorFile, writeTensors } from "./safetensors.js";
 export { checkSchedule, learningRateAt, type Schedule } from "./schedule.js";
 export { createTrainer, type StepResult, type Tensors, type Trainer, type TrainerOptions } from "./trainer.js";
+export {
+  type ChunkReport,
+  type ChunkRequest,
+  type OpenedTraining,
+  openTraining,
+  type ScoreSite,
+  type Training,
+  type TrainingJob,
+} from "./training.js";

@@ -1,3 +1,4 @@
+export { type EpochLine, type FinetuneOptions, type FinetuneResult, finetune } from "./finetune.js";
 export type { LayerRecord } from "./layer-record.js";
 export { type ProfileOptions, type ProfileResult, profile } from "./profile.js";
 export { prune } from "./prune.js";

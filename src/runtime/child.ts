@@ -90,7 +90,7 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
     waiting.clear();
   };
   const dispose = (reason?: unknown): void => {
-    fail(reason ?? new HalpError("HALP_CHILD_ENDED", "The measuring process was closed.", { exitCode: 1 }));
+    fail(reason ?? new HalpError("HALP_CHILD_ENDED", "The child process was closed.", { exitCode: 1 }));
     options.signal?.removeEventListener("abort", onAbort);
     child.kill("SIGKILL");
     sweep();
@@ -148,7 +148,7 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
 }
 
 function childEnded(how: string, cause?: unknown): HalpError {
-  return new HalpError("HALP_CHILD_ENDED", `The measuring process ${how}`, { exitCode: 1, cause });
+  return new HalpError("HALP_CHILD_ENDED", `The child process ${how}`, { exitCode: 1, cause });
 }
 
 export type Handlers = Readonly<
@@ -175,7 +175,7 @@ async function answerTo(question: Question, handlers: Handlers): Promise<Answer>
   const { id, name, payload } = question;
   try {
     const handler = handlers[name];
-    if (!handler) throw new Error(`The measuring process knows no request "${name}".`);
+    if (!handler) throw new Error(`The child process knows no request "${name}".`);
     return { id, result: await handler(payload as never, (progress) => process.send?.({ id, progress })) };
   } catch (e) {
     if (e instanceof HalpError) {

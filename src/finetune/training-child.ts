@@ -1,0 +1,160 @@
+/** The process in which a network is trained: sessions block their thread, and memory is handed out there without page faults. */
+import { setImmediate } from "node:timers/promises";
+import { type Batch, type Loader, openLoader } from "../data/index.js";
+import { HalpError } from "../errors.js";
+import { decodeModel, encodeModel } from "../onnx/index.js";
+import { findOperator } from "../operators/index.js";
+import { serveParent } from "../runtime/index.js";
+import { readTensors, writeTensors } from "./safetensors.js";
+import { learningRateAt } from "./schedule.js";
+import { createTrainer, type Trainer } from "./trainer.js";
+import type { ChunkReport, ChunkRequest, JobMessage, OpenedTraining, ScoreSite } from "./training.js";
+
+interface Work {
+  readonly trainer: Trainer;
+  readonly loader: Loader;
+  readonly job: JobMessage;
+  /** Batches that are being read, and where they stand. */
+  batches?: { readonly iterator: AsyncIterator<Batch>; readonly epoch: number; at: number };
+}
+
+let work: Work | undefined;
+
+serveParent({ open, train, save, load, model });
+
+function present(): Work {
+  if (!work) throw new Error("There is no training yet.");
+  return work;
+}
+
+async function open(job: JobMessage): Promise<OpenedTraining> {
+  const network = decodeModel(job.model);
+  const nodes = new Map(network.graph.nodes.map((n) => [n.outputs[0] ?? "", n]));
+  const { recipe } = job;
+  const trainer = createTrainer({
+    model: network,
+    inputDims: new Map(job.inputDims),
+    findOperator,
+    loss: recipe.loss.map((term) => (term.kind === "graph" ? { ...term, model: decodeModel(term.model) } : term)),
+    optimizer: recipe.optimizer,
+    ...(job.teacher ? { teacher: decodeModel(job.teacher) } : {}),
+    ...(recipe.clipNorm === undefined ? {} : { clipNorm: recipe.clipNorm }),
+    ...(recipe.accumulate === undefined ? {} : { accumulate: recipe.accumulate }),
+    ...(recipe.freezeBatchNorm === undefined ? {} : { freezeBatchNorm: recipe.freezeBatchNorm }),
+    score: job.scores.map(({ value, byBatchNorm }) => {
+      const batchNorm = byBatchNorm ? nodes.get(value) : undefined;
+      return { value, ...(batchNorm ? { batchNorm } : {}) };
+    }),
+    threads: job.threads,
+  });
+  const loader = await openLoader(job.loader);
+  const { info } = loader;
+  if (trainer.labelled && !info.labelled)
+    throw new HalpError(
+      "HALP_LABELS_MISSING",
+      `The loss needs labels, and ${info.name} has none. Give them with --labels, or distil from the original, which needs none.`,
+    );
+  work = { trainer, loader, job };
+  const samples = Math.min(info.size ?? Number.POSITIVE_INFINITY, job.loader.limit ?? Number.POSITIVE_INFINITY);
+  return {
+    parameterCount: trainer.parameterCount,
+    stepsPerEpoch: Math.floor(samples / (trainer.batchSize * trainer.accumulate)),
+    samplesPerStep: trainer.batchSize * trainer.accumulate,
+    data: info.name,
+  };
+}
+
+/** Steps from a place in an epoch until the epoch ends, enough were taken, or the time is over. */
+async function train(request: ChunkRequest): Promise<ChunkReport> {
+  const now = present();
+  const { trainer, loader, job } = now;
+  const { epoch, from, steps, maxMs } = request;
+  if (now.batches?.epoch !== epoch || now.batches.at !== from * trainer.accumulate) {
+    await now.batches?.iterator.return?.();
+    now.batches = {
+      iterator: loader.epoch(epoch, from * trainer.accumulate)[Symbol.asyncIterator](),
+      epoch,
+      at: from * trainer.accumulate,
+    };
+  }
+  const reading = now.batches;
+  const start = performance.now();
+  const importance = new Float64Array(job.channelCount);
+  let [taken, samples, skipped, scored, loss, gradientNorm, learningRate] = [0, 0, 0, 0, 0, 0, 0];
+  let correct: number | undefined;
+  let ended = false;
+  while (taken < steps && (taken === 0 || performance.now() - start < maxMs)) {
+    const batches: Batch[] = [];
+    while (batches.length < trainer.accumulate) {
+      const next = await reading.iterator.next();
+      if (next.done) break;
+      batches.push(next.value);
+    }
+    // A last step of fewer batches would weigh its samples more: it is left out.
+    if (batches.length < trainer.accumulate) {
+      ended = true;
+      break;
+    }
+    reading.at += batches.length;
+    await setImmediate();
+    learningRate = learningRateAt(job.recipe.schedule, request.step + taken, request.totalSteps);
+    const result = trainer.step(batches, learningRate);
+    taken++;
+    samples += result.samples;
+    if (!result.finite) {
+      skipped++;
+      continue;
+    }
+    loss += result.loss;
+    gradientNorm = result.gradientNorm;
+    if (result.correct !== undefined) correct = (correct ?? 0) + result.correct;
+    if (addScores(importance, job.scores, result.scores)) scored++;
+  }
+  if (ended) delete now.batches;
+  const finite = taken - skipped;
+  return {
+    steps: taken,
+    samples,
+    skipped,
+    ended,
+    loss: finite > 0 ? loss / finite : Number.NaN,
+    gradientNorm,
+    learningRate,
+    ...(correct === undefined ? {} : { correct }),
+    ...(scored > 0 ? { importance, scored } : {}),
+  };
+}
+
+/** For each channel the sums at its sites are added up first, then the absolute value is taken: over the batch as one. */
+function addScores(
+  total: Float64Array,
+  sites: readonly ScoreSite[],
+  scores: ReadonlyMap<string, Float32Array>,
+): boolean {
+  if (scores.size === 0) return false;
+  const sums = new Float64Array(total.length);
+  for (const { value, channels } of sites) {
+    const own = scores.get(value);
+    if (!own) continue;
+    channels.forEach((c, i) => {
+      if (c >= 0) sums[c] = (sums[c] as number) + (own[i] as number);
+    });
+  }
+  if (!sums.every(Number.isFinite)) return false;
+  for (let c = 0; c < total.length; c++) total[c] = (total[c] as number) + Math.abs(sums[c] as number);
+  return true;
+}
+
+async function save({ path, metadata }: { path: string; metadata: Record<string, string> }): Promise<void> {
+  const { trainer } = present();
+  await writeTensors(path, { tensors: trainer.tensors(), metadata: { ...metadata, steps: `${trainer.steps}` } });
+}
+
+async function load({ path }: { path: string }): Promise<void> {
+  const { tensors, metadata } = await readTensors(path);
+  present().trainer.load(tensors, Number(metadata.steps ?? 0));
+}
+
+function model(): Uint8Array {
+  return encodeModel(present().trainer.model());
+}
