@@ -5,6 +5,7 @@ import { readConfig } from "./config-file.js";
 import type { CliIo } from "./io.js";
 import { commonOptions, makeOption, type OptionName, type OptionValues } from "./options.js";
 import { makeProgress, type ProgressReporter } from "./progress.js";
+import { type Invocation, readInvocation } from "./resume.js";
 import { makeStyles, type Styles } from "./style.js";
 
 export interface CommandContext {
@@ -18,6 +19,8 @@ export interface CommandContext {
   readonly warn: (message: string) => void;
   /** The result: the document with --json, else the text. */
   readonly print: (document: object, text: () => string) => void;
+  /** The command itself, for run folders. */
+  readonly command: Invocation;
 }
 
 export interface CommandSpec {
@@ -30,6 +33,8 @@ export interface CommandSpec {
   readonly required?: readonly OptionName[];
   /** Whether the config file speaks to it: commands that work on a model. */
   readonly readsConfig?: boolean;
+  /** Takes --resume DIR: everything else then comes from the run in that folder, unless it is given anew. */
+  readonly resumes?: boolean;
   readonly examples: readonly string[];
   /** Returns the exit code. Loads the rooms it needs only when called, so that `halp --help` starts at once. */
   readonly run: (args: readonly string[], options: OptionValues, context: CommandContext) => Promise<number>;
@@ -63,7 +68,17 @@ export function addCommand(
     const config = spec.readsConfig
       ? readConfig(given.config as string | undefined, configKeys.map(makeOption), namesOf(spec).map(makeOption))
       : {};
-    const options = optionValues(spec, { ...config, ...given });
+    const now = optionValues(spec, { ...config, ...given });
+    const { resume: runFolder } = spec.resumes ? now : {};
+    const before = runFolder === undefined ? undefined : readInvocation(spec.name, runFolder, process.cwd());
+    const options: OptionValues =
+      before && runFolder !== undefined ? { ...before.options, ...stated(now), run: runFolder } : now;
+    const allArgs = args.map((arg, i) => (arg === "" ? (before?.args[i] ?? "") : arg));
+    if (spec.resumes && allArgs[0] === "")
+      throw new HalpError(
+        "HALP_ARGUMENT_MISSING",
+        `halp ${spec.name} needs ${spec.args[0]?.[0]}, or a run to go on with by --resume. For example: ${spec.examples[0]}`,
+      );
     // commander's own check would come before the one for unknown flags, and hide a mistyped one.
     for (const name of spec.required ?? []) {
       if (options[name] === undefined)
@@ -72,7 +87,9 @@ export function addCommand(
           `halp ${spec.name} needs ${makeOption(name).flags}. For example: ${spec.examples[0]}`,
         );
     }
-    onExit(await spec.run(args, options, makeContext(io, options)));
+    const { resume: _, ...lasting } = options;
+    const command = { name: spec.name, args: allArgs, options: lasting, folder: process.cwd() };
+    onExit(await spec.run(allArgs, options, makeContext(io, options, command)));
   });
 }
 
@@ -101,12 +118,18 @@ function optionValues(spec: CommandSpec, given: Readonly<Record<string, unknown>
   return { ...Object.fromEntries(entries), color: given.color };
 }
 
-function makeContext(io: CliIo, options: OptionValues): CommandContext {
+/** Those that have a value. */
+function stated(options: OptionValues): OptionValues {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function makeContext(io: CliIo, options: OptionValues, command: Invocation): CommandContext {
   const progress = makeProgress(io, { quiet: options.quiet === true });
   const styles = makeStyles(io.color.stdout && options.color !== false);
   const errorStyles = makeStyles(io.color.stderr && options.color !== false);
   return {
     io,
+    command,
     progress,
     styles,
     width: io.columns ?? plainWidth,

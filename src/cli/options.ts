@@ -76,7 +76,9 @@ export interface OptionValues {
   readonly all?: boolean;
   readonly cuda?: boolean;
   readonly epochs?: number;
-  readonly resume?: boolean;
+  readonly resume?: string;
+  readonly trainSteps?: number;
+  readonly trainBatch?: number;
   readonly reinitialize?: boolean;
   readonly trainLoss?: string;
   readonly teacher?: string;
@@ -270,8 +272,24 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   all: () => new Option("--all", "list everything"),
   cuda: () => new Option("--cuda", "time ten convolutions on the GPU and hold a result against the CPU's"),
   epochs: () =>
-    new Option("--epochs <N>", "times through the data (default: 10)").argParser(integer("--epochs", 1, 1e6)),
-  resume: () => new Option("--resume", "go on from the checkpoint in the run folder"),
+    new Option("--epochs <N>", "times that a training goes through the data (default: 10; of prune: 0)").argParser(
+      integer("--epochs", 1, 1e6),
+    ),
+  resume: () =>
+    new Option(
+      "--resume <DIR>",
+      "go on with the run in this folder, from its last checkpoint; nothing else need be said",
+    ),
+  trainSteps: () =>
+    new Option(
+      "--train-steps <N>",
+      "steps of training on each network of the schedule, from whose gradients importance comes (default: 0)",
+    ).argParser(integer("--train-steps", 0, 1e9)),
+  trainBatch: () =>
+    new Option(
+      "--train-batch <N>",
+      "samples a batch of training (default: the network's batch, 64 at least where it is open)",
+    ).argParser(integer("--train-batch", 1, 65536)),
   reinitialize: () => new Option("--reinitialize", "draw all weights anew: train from nothing"),
   trainLoss: () =>
     new Option(

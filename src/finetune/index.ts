@@ -1,7 +1,7 @@
 export { reinitialized } from "./initialize.js";
 export { type LossTerm, needsLabels, needsTeacher } from "./losses.js";
-export type { Optimizer } from "./optimizer.js";
-export { prepareForTraining } from "./prepare.js";
+export { type Optimizer, ownerOf } from "./optimizer.js";
+export { findParameters, prepareForTraining, withWeights } from "./prepare.js";
 export { checkRecipe, type Recipe } from "./recipe.js";
 export { readTensors, type TensorFile, writeTensors } from "./safetensors.js";
 export { checkSchedule, learningRateAt, type Schedule } from "./schedule.js";

@@ -22,6 +22,15 @@ export function stateOf(optimizer: Optimizer): readonly string[] {
   return (optimizer.momentum ?? 0) > 0 ? ["momentum"] : [];
 }
 
+export function stateName(kind: string, parameter: string): string {
+  return `${kind} of ${parameter}`;
+}
+
+/** The parameter that a tensor is the optimiser's state of. */
+export function ownerOf(name: string): string {
+  return name.replace(/^(momentum|mean|square) of /, "");
+}
+
 /** Numbers that change from step to step, all scalars. */
 export interface StepInputs {
   readonly learningRate: string;

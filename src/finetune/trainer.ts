@@ -2,7 +2,7 @@
 import type { Batch } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import { analyzeGraph } from "../graph/infer.js";
-import type { Model, Node } from "../graph/ir.js";
+import type { Model } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
 import type { OperatorSpec } from "../operators/spec.js";
 import {
@@ -32,8 +32,10 @@ export interface TrainerOptions {
   /** Batches whose mean gradient makes one step. Default 1. */
   readonly accumulate?: number;
   readonly freezeBatchNorm?: boolean;
-  /** Values whose channels are scored along axis 1, with the batch norm that makes each, if one does. */
-  readonly score?: readonly { readonly value: string; readonly batchNorm?: Node }[];
+  /** Values whose channels are scored along an axis, and whether a batch norm makes them. */
+  readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
+  /** Names of what may be learnt; default all that operators learn. */
+  readonly only?: readonly string[];
   /** Threads within an operator. Default 1. */
   readonly threads?: number;
 }
@@ -89,7 +91,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
   const prepared = prepareForTraining(original, findOperator);
   const analyzed = analyzeGraph(prepared, findOperator, { inputDims });
   const lossGraph = buildLossGraph(analyzed, options.loss, findOperator, options.teacher);
-  const parameters = findParameters(analyzed, findOperator);
+  const only = options.only && new Set(options.only);
+  const parameters = findParameters(analyzed, findOperator).filter((p) => only?.has(p.name) ?? true);
   const graph = buildTrainingGraph(findOperator, { ...options, lossGraph, parameters });
   const [input, ...others] = [...inputDims];
   if (!input || others.length > 0 || analyzed.types.get(input[0])?.dtype !== "float32")

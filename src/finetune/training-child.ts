@@ -28,11 +28,9 @@ function present(): Work {
 }
 
 async function open(job: JobMessage): Promise<OpenedTraining> {
-  const network = decodeModel(job.model);
-  const nodes = new Map(network.graph.nodes.map((n) => [n.outputs[0] ?? "", n]));
   const { recipe } = job;
   const trainer = createTrainer({
-    model: network,
+    model: decodeModel(job.model),
     inputDims: new Map(job.inputDims),
     findOperator,
     loss: recipe.loss.map((term) => (term.kind === "graph" ? { ...term, model: decodeModel(term.model) } : term)),
@@ -41,10 +39,8 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     ...(recipe.clipNorm === undefined ? {} : { clipNorm: recipe.clipNorm }),
     ...(recipe.accumulate === undefined ? {} : { accumulate: recipe.accumulate }),
     ...(recipe.freezeBatchNorm === undefined ? {} : { freezeBatchNorm: recipe.freezeBatchNorm }),
-    score: job.scores.map(({ value, byBatchNorm }) => {
-      const batchNorm = byBatchNorm ? nodes.get(value) : undefined;
-      return { value, ...(batchNorm ? { batchNorm } : {}) };
-    }),
+    ...(job.only ? { only: job.only } : {}),
+    score: job.scores,
     threads: job.threads,
   });
   const loader = await openLoader(job.loader);

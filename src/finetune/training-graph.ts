@@ -8,7 +8,7 @@ import { sizeOf } from "../graph/tensors.js";
 import { emitter } from "../operators/emit.js";
 import type { GradientRule, OperatorSpec, TrainingForm } from "../operators/spec.js";
 import type { LossGraph } from "./loss-graph.js";
-import { emitUpdate, type Optimizer, type StepInputs, stateOf } from "./optimizer.js";
+import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
 import type { Parameter } from "./prepare.js";
 
 type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
@@ -52,8 +52,8 @@ export interface TrainingGraphOptions {
   readonly accumulate?: number;
   /** Batch norms keep their statistics, as in inference. Default false. */
   readonly freezeBatchNorm?: boolean;
-  /** Values whose channels are scored along axis 1 for importance, from the gradients that are there anyway. */
-  readonly score?: readonly { readonly value: string; readonly batchNorm?: Node }[];
+  /** Values whose channels are scored along an axis for importance, from the gradients that are there anyway. */
+  readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
 }
 
 /** @throws HalpError HALP_NO_GRADIENT */
@@ -90,7 +90,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     findOperator: byNode(findOperator, forms),
     builder,
     seeds: [{ value: loss, gradient: builder.float32(1, analyzed.types.get(loss)?.dims ?? []) }],
-    wrt: [...names, ...scored.filter((s) => !s.batchNorm).map((s) => s.value)],
+    wrt: [...names, ...scored.filter((s) => !s.byBatchNorm).map((s) => s.value)],
     fed: names,
   });
   const handOut = (value: string, hint: string, dims: readonly number[]) => {
@@ -130,7 +130,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const slots: Slot[] = [];
   trained.forEach((p, i) => {
     const kinds = stateOf(optimizer);
-    const state = kinds.map((kind) => builder.input(builder.freshName(`${kind} of ${p.name}`), p.dims));
+    const state = kinds.map((kind) => builder.input(stateName(kind, p.name), p.dims));
     const next = emitUpdate(e, optimizer, p, gradients[i] as string, state, scalars);
     slots.push({ input: p.name, output: handOut(next.weight, `next ${p.name}`, p.dims), dims: p.dims });
     state.forEach((input, k) => {
@@ -144,10 +144,10 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     slots.push({ input, output: handOut(next, `next ${input}`, dims), dims });
   }
 
-  const scores = scored.map(({ value, batchNorm }): ChannelScore => {
+  const scores = scored.map(({ value, axis, byBatchNorm }): ChannelScore => {
     const dims = analyzed.types.get(value)?.dims ?? [];
-    const channels = dims[1] ?? 1;
-    const [, scale = "", bias = ""] = batchNorm?.inputs ?? [];
+    const channels = dims[axis] ?? 1;
+    const [, scale = "", bias = ""] = byBatchNorm ? (analyzed.producerOf.get(value)?.inputs ?? []) : [];
     const [dScale, dBias] = [gradientOf.get(scale), gradientOf.get(bias)];
     if (dScale !== undefined && dBias !== undefined) {
       // z = scale n + bias: scale dL/dscale + bias dL/dbias = sum(z dL/dz).
@@ -156,6 +156,10 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     }
     const dz = gradientOf.get(value);
     if (dz === undefined) return { value, output: "" };
+    if (axis !== 1) {
+      const others = dims.map((_, i) => i).toSpliced(axis, 1);
+      return { value, output: handOut(e.reduceSum(e.mul(value, dz), others, false), `score at ${value}`, [channels]) };
+    }
     const rows = [dims[0] ?? 1, channels, 1, sizeOf(dims.slice(2))];
     const perSample = e.matMul(e.reshape(value, rows), e.reshape(dz, rows), { transB: true });
     const sum = e.reshape(e.reduceSum(perSample, [0], false), [channels]);

@@ -11,7 +11,8 @@ export interface ScoreSite {
   readonly value: string;
   /** Made by a batch norm: scored by the gradients of its scale and bias, at no cost. */
   readonly byBatchNorm: boolean;
-  /** Global channel number at each position of axis 1, -1 for none. */
+  readonly axis: number;
+  /** Global channel number at each position of the axis, -1 for none. */
   readonly channels: Int32Array;
 }
 
@@ -23,6 +24,8 @@ export interface TrainingJob {
   readonly recipe: Recipe;
   readonly loader: LoaderSpec;
   readonly threads: number;
+  /** Names of what may be learnt; default all that operators learn. */
+  readonly only?: readonly string[];
   readonly scores?: readonly ScoreSite[];
   /** Channels that {@link ScoreSite.channels} speaks of. */
   readonly channelCount?: number;
@@ -38,6 +41,7 @@ export interface JobMessage {
   readonly threads: number;
   readonly scores: readonly ScoreSite[];
   readonly channelCount: number;
+  readonly only?: readonly string[];
 }
 type LossMessage =
   | Exclude<LossTerm, { kind: "graph" }>
@@ -113,6 +117,7 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
       threads: job.threads,
       scores: job.scores ?? [],
       channelCount: job.channelCount ?? 0,
+      ...(job.only ? { only: job.only } : {}),
     };
     const opened = await child.request<OpenedTraining>("open", message);
     return {

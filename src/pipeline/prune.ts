@@ -7,34 +7,27 @@ import { writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { leastWidths } from "../problem/index.js";
 import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
-import { measureModels, measurePair } from "../runtime/index.js";
+import { measureModels } from "../runtime/index.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, openStandIns, type PruneData } from "./data.js";
+import { hasCheckpoint } from "./epochs.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
 import { layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
+import { planOf, type RunState, readState, saveState } from "./run-state.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
-import { type Found, prepareStep, type Stage, type StepSearch, stageOf } from "./steps.js";
+import { bestOf, highest, settle } from "./settle.js";
+import { openStepTraining, type StepTraining, trainable } from "./step-training.js";
+import { prepareStep, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
 
-/** A network that was measured against the dense one. */
-interface Measured {
-  readonly found: Found;
-  readonly ratio: number;
-  readonly spread: number;
-  readonly denseNs: number;
-  readonly prunedNs: number;
-}
-
-const defaults = { steps: 1, rounds: 3, tolerance: 0.03, threads: 1, seed: 0 };
-/** Steps that a target is searched from: the one at hand, and those before it. */
+const defaults = { steps: 1, threads: 1, seed: 0 };
+/** Steps that a target is searched from: the one at hand, and those before it, as long as no weight changed since. */
 const lookBack = 3;
-/** Below this share of the budget more was removed than asked for, and another round is worth its time. */
-const slack = 0.96;
 
 /**
- * Prunes a model to a latency budget and measures the result.
+ * Prunes a model to a latency budget and measures the result; trains it between the steps and after them, if asked to.
  * @throws HalpError HALP_INFEASIBLE_BUDGET (exit code 3); HALP_BUDGET_MISSED (exit code 4, `cause` is the
  * {@link PruneResult} of the best network, which is written all the same); and whatever the rooms refuse.
  */
@@ -45,172 +38,211 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
     warnings.push(message);
     options.onWarning?.(message);
   };
+  const { runFolder } = options;
   const steps = options.steps ?? defaults.steps;
   const seed = options.seed ?? defaults.seed;
-  checkBudget(options.budget);
+  checkOptions(options);
   await checkWritable(options.output);
-  await makeRunFolder(options.runFolder);
-  const analyzed = await openModel(options);
+  await makeRunFolder(runFolder);
+  const read = await openModel(options);
+  const analyzed = options.training ? trainable(read) : read;
   const { model } = analyzed;
   const coupling = analyzeCoupling(analyzed, findOperator, options);
   if (coupling.groups.every((g) => g.frozen !== undefined)) throw nothingToPrune(options.model, coupling);
   for (const { reason } of coupling.unknown) warn(`Some channels stay whole: their tensor ${reason}.`);
   const least = leastWidths(coupling, options.widthLimits ?? []);
   const data = await openPruneData(analyzed, coupling, options);
-  const { signal: _signal, onProgress: _progress, onWarning: _warning, clock: _clock, ...config } = options;
-  await writeJson(options.runFolder, "config.json", { format: "halp.config/1", ...config, steps, seed });
+  const training = options.training ? await openStepTraining(analyzed, options, options.training) : undefined;
+  const saved = options.resume ? await readState(runFolder) : undefined;
+  if (!options.resume) await writeConfig(options);
+  if (saved) training?.weights.restore(saved.tensors);
 
   const oracle = await openOracle(options, warn);
   const densePredictedNs = await oracle.predictNs(analyzed);
-  const ratio = await budgetRatio(options, analyzed, oracle.isOwn ? undefined : densePredictedNs);
+  const ratio =
+    saved?.state.ratio ?? (await budgetRatio(options, analyzed, oracle.isOwn ? undefined : densePredictedNs));
   const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
 
   const standIns = await openStandIns(data, options, warn);
-  const apply = (plan: Plan) => applyPlan(analyzed, coupling, plan, findOperator, standIns ? { standIns } : {});
+  /** The original as its weights are now. */
+  const present = () => training?.weights.analyzed ?? analyzed;
+  const apply = (plan: Plan) => applyPlan(present(), coupling, plan, findOperator, standIns ? { standIns } : {});
   const feeds = await judgeFeeds(data);
-  const verify = ({ candidate }: Found) =>
-    verifyRewrite(analyzed, coupling, candidate.plan, candidate.model, feeds.length > 0 ? { seed, feeds } : { seed });
-  const searches = await takeSteps(data, oracle, options, least, targets, apply, verify, warn);
-  // Measured here, a network of another device's table tells nothing that could correct the target.
-  const { best, rounds } = await settle(searches, targets[steps - 1] as number, ratio, analyzed, {
-    ...options,
-    ...(oracle.isOwn ? {} : { rounds: 1 }),
-    onWarning: warn,
-  });
-  const { candidate, kept: importanceKept } = best.found;
-  const { maxError } = verify(best.found);
-  await writeModel(candidate.model.model, options.output);
-  const outputError = await judgeOutputs(model, candidate.model.model, data, options);
-  const accuracy = await judgeAccuracy(model, candidate.model.model, data, options);
+  const verify = (plan: Plan, rewritten: RewriteResult) =>
+    verifyRewrite(present(), coupling, plan, rewritten, feeds.length > 0 ? { seed, feeds } : { seed }).maxError;
+
+  const chosen = saved?.state.measured
+    ? {
+        ...saved.state.measured,
+        plan: planOf(saved.state),
+        kept: saved.state.kept,
+        predictedNs: saved.state.predictedNs,
+      }
+    : await choose({
+        data,
+        oracle,
+        options,
+        least,
+        targets,
+        ratio,
+        apply,
+        verify,
+        training,
+        saved: saved?.state,
+        warn,
+      });
+  const { plan } = chosen;
+  const epochs = options.training?.epochs ?? 0;
+  const trained =
+    training && epochs > 0
+      ? await training.finish(apply(plan), options.resume === true && (await hasCheckpoint(runFolder)))
+      : undefined;
+  const rewritten = apply(plan);
+  const maskedError = verify(plan, rewritten);
+  await writeModel(rewritten.model, options.output);
+  const outputError = await judgeOutputs(model, rewritten.model, data, options);
+  const accuracy = await judgeAccuracy(model, rewritten.model, data, options);
   const result: PruneResult = {
     format: "halp.result/1",
     budgetRatio: ratio,
-    predictedRatio: candidate.predictedNs / densePredictedNs,
-    measuredRatio: best.ratio,
+    predictedRatio: chosen.predictedNs / densePredictedNs,
+    measuredRatio: chosen.ratio,
     heldAgainst: oracle.isOwn ? "measured" : "predicted",
-    latencyNs: { dense: best.denseNs, pruned: best.prunedNs },
-    spread: best.spread,
-    parameters: { dense: countParameters(analyzed), pruned: countParameters(candidate.model.analyzed) },
+    latencyNs: { dense: chosen.denseNs, pruned: chosen.prunedNs },
+    spread: chosen.spread,
+    parameters: { dense: countParameters(analyzed), pruned: countParameters(rewritten.analyzed) },
     accuracy,
-    maskedError: maxError,
+    maskedError,
     outputError,
-    importanceKept,
+    importanceKept: chosen.kept,
     steps,
-    rounds,
-    groups: groupReports(coupling, candidate.plan),
+    rounds: chosen.rounds,
+    training: training
+      ? {
+          stepsBetween: training.batchesPerStep,
+          epochs,
+          accuracyBefore: trained?.accuracyBefore ?? null,
+          log: trained?.log ?? [],
+          skippedSteps: trained?.skippedSteps ?? 0,
+        }
+      : null,
+    groups: groupReports(coupling, plan),
     output: options.output,
     warnings,
   };
-  await writeJson(options.runFolder, "plan.json", planRecord(coupling, candidate.plan));
-  await writeJson(options.runFolder, "result.json", result);
-  const layers = await layerRecord(oracle, analyzed, candidate.model.analyzed, options);
-  await writeJson(options.runFolder, "layers.json", layers);
-  if (oracle.isOwn && best.ratio > highest(ratio, options)) throw missedBudget(result);
+  await writeJson(runFolder, "plan.json", planRecord(coupling, plan));
+  await writeJson(runFolder, "result.json", result);
+  const layers = await layerRecord(oracle, analyzed, rewritten.analyzed, options);
+  await writeJson(runFolder, "layers.json", layers);
+  if (oracle.isOwn && chosen.ratio > highest(ratio, options)) throw missedBudget(result);
   return result;
 }
 
-/** Walks down the schedule. @returns the searches that its steps opened; the last one's target is left to be searched. */
-async function takeSteps(
-  data: PruneData,
-  oracle: Oracle,
-  options: PruneOptions,
-  least: Int32Array,
-  targetsNs: readonly number[],
-  apply: (plan: Plan) => RewriteResult,
-  verify: (found: Found) => void,
-  warn: (message: string) => void,
-): Promise<StepSearch[]> {
+/** The network that the run ends with, before its last training. */
+interface Chosen {
+  readonly plan: Plan;
+  readonly kept: number;
+  readonly predictedNs: number;
+  readonly ratio: number;
+  readonly spread: number;
+  readonly denseNs: number;
+  readonly prunedNs: number;
+  readonly rounds: number;
+}
+
+interface Choosing {
+  readonly data: PruneData;
+  readonly oracle: Oracle;
+  readonly options: PruneOptions;
+  readonly least: Int32Array;
+  readonly targets: readonly number[];
+  readonly ratio: number;
+  readonly apply: (plan: Plan) => RewriteResult;
+  readonly verify: (plan: Plan, rewritten: RewriteResult) => number;
+  readonly training: StepTraining | undefined;
+  /** Where an earlier run stopped. */
+  readonly saved: RunState | undefined;
+  readonly warn: (message: string) => void;
+}
+
+async function choose(c: Choosing): Promise<Chosen> {
+  const { data, oracle, options, ratio, training } = c;
+  const searches = await takeSteps(c);
+  // Measured here, a network of another device's table tells nothing that could correct the target.
+  const { best, rounds } = await settle(searches, c.targets.at(-1) as number, ratio, data.original.analyzed, {
+    ...options,
+    ...(oracle.isOwn ? {} : { rounds: 1 }),
+    onWarning: c.warn,
+  });
+  const { found, ...numbers } = best;
+  const { plan, predictedNs } = found.candidate;
+  const chosen = { plan, kept: found.kept, predictedNs, ...numbers, rounds };
+  if (training) {
+    const { ratio: measuredRatio, spread, denseNs, prunedNs } = numbers;
+    await saveState(options.runFolder, training.weights.tensors, {
+      step: c.targets.length,
+      ratio,
+      plan: plan.kept.map((list) => [...list]),
+      kept: found.kept,
+      predictedNs,
+      measured: { ratio: measuredRatio, spread, denseNs, prunedNs, rounds },
+    });
+  }
+  return chosen;
+}
+
+/** Walks down the schedule. @returns the searches of its last steps; the last one's target is left to be searched. */
+async function takeSteps(c: Choosing): Promise<StepSearch[]> {
+  const { data, oracle, options, least, targets, apply, training, saved, warn } = c;
   const { analyzed, coupling } = data.original;
   const origin = Int32Array.from({ length: coupling.channelCount }, (_, i) => i);
-  let stage: Stage = { analyzed, coupling, origin, kept: 1 };
-  const searches: StepSearch[] = [];
-  for (const [step, targetNs] of targetsNs.entries()) {
-    options.onProgress?.({ phase: "steps", done: step, total: targetsNs.length });
-    searches.push(await prepareStep(stage, data, oracle, options, least, step, apply, warn));
-    if (step === targetsNs.length - 1) break;
-    const found = await bestOf(searches.slice(-lookBack), targetNs);
+  let stage: Stage = { analyzed, coupling, origin, kept: 1, keptOf: () => undefined };
+  if (saved) {
+    const plan = planOf(saved);
+    stage = stageOf({ plan, model: apply(plan) }, saved.kept, coupling, options);
+  }
+  const score = training ? training.score : scoreOnly(data, options);
+  // What an earlier step knows of importance is of other weights, where they are trained.
+  const back = training && training.batchesPerStep > 0 ? 1 : lookBack;
+  let searches: StepSearch[] = [];
+  for (let step = saved?.step ?? 0; step < targets.length; step++) {
+    const targetNs = targets[step] as number;
+    options.onProgress?.({ phase: "steps", done: step, total: targets.length });
+    const search = await prepareStep(stage, data, oracle, options, least, step, apply, score, warn);
+    searches = [...searches, search].slice(-back);
+    if (step === targets.length - 1) break;
+    const found = await bestOf(searches, targetNs);
     if (found instanceof HalpError) throw found;
-    verify(found);
-    await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, found.candidate, targetNs));
-    stage = stageOf(found, coupling, options);
+    const { candidate, kept } = found;
+    c.verify(candidate.plan, candidate.model);
+    await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, candidate, targetNs));
+    if (training)
+      await saveState(options.runFolder, training.weights.tensors, {
+        step: step + 1,
+        ratio: c.ratio,
+        plan: candidate.plan.kept.map((list) => [...list]),
+        kept,
+        predictedNs: candidate.predictedNs,
+      });
+    stage = stageOf(candidate, kept, coupling, options);
   }
   return searches;
 }
 
-/** The ratio that still counts as within the budget. */
-function highest(ratio: number, options: PruneOptions): number {
-  return ratio * (1 + (options.tolerance ?? defaults.tolerance));
+async function writeConfig(options: PruneOptions): Promise<void> {
+  const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, resume: _r, ...config } = options;
+  const { steps, seed } = { ...defaults, ...config };
+  await writeJson(options.runFolder, "config.json", { format: "halp.config/1", ...config, steps, seed });
 }
 
-/** Measures what the last steps find, corrects the target by it, and searches again, until the budget is met. */
-async function settle(
-  searches: readonly StepSearch[],
-  firstTargetNs: number,
-  ratio: number,
-  analyzed: AnalyzedGraph,
-  options: PruneOptions,
-): Promise<{ best: Measured; rounds: number }> {
-  const most = highest(ratio, options);
-  let targetNs = firstTargetNs;
-  let best: Measured | undefined;
-  let rounds = 0;
-  do {
-    const found = await bestOf(searches.slice(-lookBack), targetNs);
-    if (found instanceof HalpError) {
-      // What was measured before asks for less than there is: the best so far has to do.
-      if (best) break;
-      throw found;
-    }
-    rounds++;
-    const measured = await measure(analyzed, found, options);
-    const met = measured.ratio <= most;
-    if (!best || (met ? best.ratio > most || measured.found.kept > best.found.kept : measured.ratio < best.ratio))
-      best = measured;
-    if (met && measured.ratio >= slack * ratio) break;
-    // What was measured says how far the prediction is off; the next target makes up for it.
-    targetNs *= ratio / measured.ratio;
-  } while (rounds < (options.rounds ?? defaults.rounds));
-  return { best, rounds };
-}
-
-/**
- * The last steps searched for one target, and the best of what they find: a step takes whole blocks of channels, and what
- * one took beyond its share may come back. The error where none reaches the target.
- */
-async function bestOf(searches: readonly StepSearch[], targetNs: number): Promise<Found | HalpError> {
-  let best: Found | undefined;
-  let refused: HalpError | undefined;
-  for (const search of searches)
-    try {
-      const found = await search(targetNs);
-      if (!best || found.kept > best.kept) best = found;
-    } catch (error) {
-      if (!(error instanceof HalpError) || error.exitCode !== 3) throw error;
-      refused = error;
-    }
-  if (best) return best;
-  if (refused) return refused;
-  throw new Error("there was no step to search from");
-}
-
-async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOptions): Promise<Measured> {
-  options.onProgress?.({ phase: "measuring", done: 0, total: 1 });
-  const pair = await measurePair(analyzed.model, found.candidate.model.model, {
-    inputs: Object.fromEntries(analyzed.inputDims),
-    threads: options.threads ?? defaults.threads,
-    seed: options.seed ?? defaults.seed,
-    ...(options.pin ? { pin: options.pin } : {}),
-    ...(options.onWarning ? { onWarning: options.onWarning } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-    onProgress: (done, total) => options.onProgress?.({ phase: "measuring", done, total }),
-  });
-  return {
-    found,
-    ratio: pair.ratio,
-    spread: pair.spread,
-    denseNs: pair.dense.median,
-    prunedNs: pair.pruned.median,
-  };
+/** @throws HalpError HALP_BUDGET_RANGE, HALP_TRAINING_OPTION */
+function checkOptions({ budget, training, standIn }: PruneOptions): void {
+  checkBudget(budget);
+  if (training && (standIn ?? "zero") !== "zero")
+    throw new HalpError(
+      "HALP_TRAINING_OPTION",
+      "What stands in for removed channels is learnt where there is training: leave out --stand-in, or the training.",
+    );
 }
 
 /**

@@ -4,12 +4,13 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
 import { groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
-import { collectSaliency } from "../saliency/index.js";
+import { collectSaliency, type Saliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
 import type { Oracle } from "./oracle.js";
 import { originalChannels, planForOriginal } from "./origin.js";
 import { type Candidate, openSearch } from "./search.js";
 import type { PruneOptions } from "./types.js";
+import type { KeptOf } from "./whole-weights.js";
 
 /** The network as some plan left it. */
 export interface Stage {
@@ -19,6 +20,8 @@ export interface Stage {
   readonly origin: Int32Array;
   /** Share of the original's importance that is left. */
   readonly kept: number;
+  /** Positions of the original's values that are left. */
+  readonly keptOf: KeptOf;
 }
 
 /** A network that a step found. Its plan is a plan of the original. */
@@ -28,12 +31,31 @@ export interface Found {
   readonly kept: number;
 }
 
+export type Score = (stage: Stage, step: number) => Promise<Saliency>;
+
+/** Importance with no training between the steps: other batches each step. */
+export function scoreOnly(data: PruneData, options: PruneOptions): Score {
+  return ({ analyzed, coupling }, step) =>
+    collectSaliency({
+      analyzed,
+      coupling,
+      batches: data.batches(step),
+      criterion: options.criterion ?? "taylor",
+      seed: (options.seed ?? 0) + step,
+      threads: options.threads ?? 1,
+      ...(options.loss ? { loss: options.loss } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+      onProgress: (p) => options.onProgress?.({ phase: "saliency", ...p }),
+    });
+}
+
 export type StepSearch = (targetNs: number) => Promise<Found>;
 
 /**
  * Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original.
  * @param least channels that each group of the original has to keep
  * @param apply makes the network of a plan of the original
+ * @param score gives each channel of the stage its importance
  */
 export async function prepareStep(
   stage: Stage,
@@ -43,21 +65,12 @@ export async function prepareStep(
   least: Int32Array,
   step: number,
   apply: (plan: Plan) => RewriteResult,
+  score: Score,
   warn: (message: string) => void,
 ): Promise<StepSearch> {
   const { analyzed, coupling } = stage;
   const { original } = data;
-  const saliency = await collectSaliency({
-    analyzed,
-    coupling,
-    batches: data.batches(step),
-    criterion: options.criterion ?? "taylor",
-    seed: (options.seed ?? 0) + step,
-    threads: options.threads ?? 1,
-    ...(options.loss ? { loss: options.loss } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-    onProgress: (p: { done: number; total: number }) => options.onProgress?.({ phase: "saliency", ...p }),
-  });
+  const saliency = await score(stage, step);
   if (saliency.skippedBatches > 0)
     warn(`${saliency.skippedBatches} batches were left out of the importance: their scores were NaN or infinite.`);
   for (const { node, reason } of saliency.cut) warn(`Importance misses what goes through ${node}: ${reason}`);
@@ -95,10 +108,14 @@ export async function prepareStep(
 }
 
 /** Where a step begins: at what the last one found. */
-export function stageOf({ candidate, kept }: Found, original: Coupling, choices: CouplingOptions): Stage {
-  const rewritten = candidate.model;
+export function stageOf(
+  { model: rewritten }: { readonly plan: Plan; readonly model: RewriteResult },
+  kept: number,
+  original: Coupling,
+  choices: CouplingOptions,
+): Stage {
   const { analyzed } = rewritten;
   const coupling = analyzeCoupling(analyzed, findOperator, { ...choices, mayMiss: true });
   const origin = originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis));
-  return { analyzed, coupling, origin, kept };
+  return { analyzed, coupling, origin, kept, keptOf: rewritten.keptOf };
 }

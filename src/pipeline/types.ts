@@ -2,6 +2,8 @@
 import type { HalpError } from "../errors.js";
 import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
+import type { EpochLine } from "./epochs.js";
+import type { StepTrainingOptions } from "./step-training.js";
 
 /** Fraction of the dense latency, or nanoseconds. */
 export type Budget = { readonly kind: "ratio"; readonly ratio: number } | { readonly kind: "ns"; readonly ns: number };
@@ -84,6 +86,13 @@ export interface PruneOptions extends RunControls {
   readonly device?: string;
   /** Where measured latencies are kept between runs. */
   readonly cacheDir?: string;
+  /** Training between the steps and after them; needs {@link data}. */
+  readonly training?: StepTrainingOptions;
+  /** Goes on where a run with training was stopped: after its last step, or in its epochs. */
+  readonly resume?: boolean;
+  /** What is written into the run's config beside the options: the command that began it. */
+  readonly command?: object;
+  readonly onEpoch?: (line: EpochLine) => void;
 }
 
 export interface GroupReport {
@@ -115,6 +124,16 @@ export interface PruneResult {
   readonly outputError: number;
   readonly importanceKept: number;
   readonly steps: number;
+  /** How the network was trained; null where it was not. */
+  readonly training: {
+    /** Steps of training on each network of the schedule. */
+    readonly stepsBetween: number;
+    readonly epochs: number;
+    /** Accuracy of the pruned network before its epochs. */
+    readonly accuracyBefore: number | null;
+    readonly log: readonly EpochLine[];
+    readonly skippedSteps: number;
+  } | null;
   readonly rounds: number;
   readonly groups: readonly GroupReport[];
   readonly output: string;

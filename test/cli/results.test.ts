@@ -22,6 +22,7 @@ const result: PruneResult = {
   outputError: 0.123,
   importanceKept: 0.98,
   steps: 1,
+  training: null,
   rounds: 2,
   groups: [
     { name: "conv1", dense: 16, kept: 8 },

@@ -346,8 +346,8 @@ t.test("scores are sums of z dL/dz", async (t) => {
   const value = norm.outputs[0]!;
   const batch = patternBatch([4, 2, 6, 6], 3, 5);
   // By the batch norm's own gradients, and at the value itself: two ways to one number.
-  using byScale = trainerOf(model, 4, { score: [{ value, batchNorm: norm }] });
-  using atValue = trainerOf(model, 4, { score: [{ value }] });
+  using byScale = trainerOf(model, 4, { score: [{ value, axis: 1, byBatchNorm: true }] });
+  using atValue = trainerOf(model, 4, { score: [{ value, axis: 1, byBatchNorm: false }] });
   const [a, b] = [byScale, atValue].map((trainer) => trainer.step([batch], 0).scores.get(value)!) as [
     Float32Array,
     Float32Array,

@@ -5,10 +5,11 @@ import type { PruneResult } from "../../pipeline/types.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandSpec } from "../command.js";
 import { demoModel } from "../demo-models.js";
+import { given } from "../given.js";
 import { renderPruneResult } from "../render-prune-result.js";
 import { renderReach } from "../render-reach.js";
 import { wrap } from "../table.js";
-import { given, isPruneResult } from "./prune.js";
+import { isPruneResult } from "./prune.js";
 
 const detector = { file: "ch_PP-OCRv4_det_infer.onnx", inputs: { x: [1, 3, 320, 320] }, budget: 0.7 } as const;
 const classifier = { file: "ch_ppocr_mobile_v2.0_cls_infer.onnx", inputs: { x: [1, 3, 48, 192] } } as const;

@@ -1,36 +1,18 @@
 import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
-import type { Optimizer, Recipe } from "../../finetune/index.js";
 import type { FinetuneOptions, FinetuneResult } from "../../pipeline/index.js";
 import type { CommandContext, CommandSpec } from "../command.js";
-import type { OptionName, OptionValues } from "../options.js";
-import { formatDuration, formatPercent } from "../quantities.js";
+import { given } from "../given.js";
+import type { OptionValues } from "../options.js";
+import { formatPercent } from "../quantities.js";
+import { epochText, recipeOf, recipeOptions } from "../recipe.js";
 import { printable } from "../style.js";
 import { renderTable } from "../table.js";
-import { dataOptions, given } from "./prune.js";
-
-/** How a network is trained: options of every command that trains. */
-export const recipeOptions: readonly OptionName[] = [
-  "trainLoss",
-  "teacher",
-  "learningRate",
-  "schedule",
-  "warmup",
-  "optimizer",
-  "momentum",
-  "nesterov",
-  "weightDecay",
-  "labelSmoothing",
-  "temperature",
-  "clip",
-  "accumulate",
-  "freezeBatchNorm",
-  "augment",
-];
+import { dataOptions } from "./prune.js";
 
 export const finetuneCommand: CommandSpec = {
   name: "finetune",
-  args: [["<MODEL>", "ONNX file"]],
+  args: [["[MODEL]", "ONNX file"]],
   summary: "train a network: on labels, by distillation from another network, or with a loss of your own",
   options: [
     "output",
@@ -50,13 +32,13 @@ export const finetuneCommand: CommandSpec = {
     ...recipeOptions,
     "seed",
   ],
-  required: ["data"],
   readsConfig: true,
+  resumes: true,
   examples: [
     "halp finetune pruned.onnx --data cifar10/ --batch 128 --epochs 20 --learning-rate 0.02 --augment flip,crop:4",
     "halp finetune pruned.onnx --teacher original.onnx --data photos/ --batch 16 --train-loss outputs",
     "halp finetune resnet.onnx --data cifar10/ --batch 128 --epochs 60 --reinitialize --run runs/scratch",
-    "halp finetune resnet.onnx --data cifar10/ --batch 128 --epochs 60 --run runs/scratch --resume",
+    "halp finetune --resume runs/scratch",
   ],
   run: async ([model = ""], options, context) => {
     const { finetune } = await import("../../pipeline/index.js");
@@ -84,7 +66,8 @@ async function finetuneOptions(
     runFolder: options.run ?? join(".halp", "runs", `${name}.training`),
     epochs: options.epochs ?? 10,
     recipe: recipeOf(options),
-    ...given("resume", options.resume),
+    ...given("resume", options.resume === undefined ? undefined : true),
+    command: context.command,
     ...given("reinitialize", options.reinitialize),
     ...given("teacher", options.teacher),
     ...given("loss", loss),
@@ -96,37 +79,8 @@ async function finetuneOptions(
     signal: context.signal,
     onProgress: context.progress.update,
     onWarning: context.warn,
-    onEpoch: (line) => {
-      const accuracy = line.accuracy === null ? "" : `, accuracy ${formatPercent(line.accuracy, 2)}`;
-      context.progress.say(
-        `epoch ${line.epoch}: loss ${line.loss.toFixed(4)}${accuracy}, ${formatDuration(line.seconds * 1000)}`,
-      );
-    },
+    onEpoch: (line) => context.progress.say(epochText(line)),
     clock: context.io.clock,
-  };
-}
-
-/** What the options say of a training. */
-export function recipeOf(options: OptionValues): Omit<Recipe, "loss"> {
-  const optimizer: Optimizer =
-    options.optimizer === "adamw"
-      ? { kind: "adamw", weightDecay: options.weightDecay ?? 0.01 }
-      : {
-          kind: "sgd",
-          momentum: options.momentum ?? 0.9,
-          weightDecay: options.weightDecay ?? 5e-4,
-          ...given("nesterov", options.nesterov),
-        };
-  return {
-    optimizer,
-    schedule: {
-      kind: options.schedule ?? "cosine",
-      learningRate: options.learningRate ?? (optimizer.kind === "adamw" ? 0.001 : 0.01),
-      ...given("warmup", options.warmup),
-    },
-    ...given("clipNorm", options.clip),
-    ...given("accumulate", options.accumulate),
-    ...given("freezeBatchNorm", options.freezeBatchNorm),
   };
 }
 

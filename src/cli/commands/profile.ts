@@ -1,10 +1,10 @@
 import type { GpuOptions } from "../../latency/index.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandSpec } from "../command.js";
+import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
 import { formatNs } from "../quantities.js";
 import { printable } from "../style.js";
-import { given } from "./prune.js";
 
 export const profileCommand: CommandSpec = {
   name: "profile",

@@ -1,15 +1,18 @@
 import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
+import type { StepTrainingOptions } from "../../pipeline/index.js";
 import type { DataOptions, PruneOptions, PruneResult } from "../../pipeline/types.js";
 import type { WidthLimit } from "../../problem/index.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
+import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
+import { epochText, recipeOf, recipeOptions } from "../recipe.js";
 import { renderPruneResult } from "../render-prune-result.js";
 
 export const pruneCommand: CommandSpec = {
   name: "prune",
-  args: [["<MODEL>", "ONNX file"]],
+  args: [["[MODEL]", "ONNX file"]],
   summary: "remove channels until the network meets a latency budget on this device, as measured",
   options: [
     "budget",
@@ -41,22 +44,32 @@ export const pruneCommand: CommandSpec = {
     "device",
     "cache",
     "seed",
+    "epochs",
+    "trainSteps",
+    "trainBatch",
+    ...recipeOptions.filter((name) => name !== "teacher"),
+    "resume",
   ],
   required: ["budget"],
   readsConfig: true,
+  resumes: true,
   examples: [
     "halp prune model.onnx --budget 70%",
     "halp prune resnet.onnx --budget 3.2ms --batch 64 --steps 10 --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+    "halp prune resnet.onnx --budget 50% --batch 64 --data cifar10/ --steps 30 --train-steps 100 --epochs 20 --augment flip,crop:4",
+    "halp prune --resume .halp/runs/resnet",
     "halp prune model.onnx --budget 60% --table phone.json",
     "halp prune detector.onnx --budget 0.7 --input x=1x3x320x320 --freeze 'head.*' -o small.onnx --json",
   ],
   run: async ([model = ""], options, context) => {
     const { prune } = await import("../../pipeline/index.js");
-    return await reportPrune(() => prune(pruneOptions(model, options, context)), context);
+    const asked = await pruneOptions(model, options, context);
+    return await reportPrune(() => prune(asked), context);
   },
 };
 
-function pruneOptions(model: string, options: OptionValues, context: CommandContext): PruneOptions {
+async function pruneOptions(model: string, options: OptionValues, context: CommandContext): Promise<PruneOptions> {
+  const training = await trainingOptions(options);
   const data = dataOptions(options);
   const name = basename(model).replace(/\.onnx$/i, "");
   return {
@@ -84,10 +97,30 @@ function pruneOptions(model: string, options: OptionValues, context: CommandCont
     ...given("table", options.table),
     ...given("device", options.device),
     ...given("seed", options.seed),
+    ...given("training", training),
+    ...given("resume", options.resume === undefined ? undefined : true),
+    command: context.command,
+    onEpoch: (line) => context.progress.say(epochText(line)),
     signal: context.signal,
     onProgress: context.progress.update,
     onWarning: context.warn,
     clock: context.io.clock,
+  };
+}
+
+/** What the options say of training; undefined where they ask for none. */
+async function trainingOptions(options: OptionValues): Promise<StepTrainingOptions | undefined> {
+  const { epochs = 0, trainSteps = 0 } = options;
+  if (epochs === 0 && trainSteps === 0) return undefined;
+  const { parseAugmentation } = await import("../../data/index.js");
+  const { parseLoss } = await import("../parse-loss.js");
+  return {
+    epochs,
+    batchesPerStep: trainSteps,
+    recipe: recipeOf(options),
+    ...given("batch", options.trainBatch),
+    ...given("loss", options.trainLoss === undefined ? undefined : parseLoss(options.trainLoss, options)),
+    ...given("augment", options.augment === undefined ? undefined : parseAugmentation(options.augment)),
   };
 }
 
@@ -108,11 +141,6 @@ export function dataOptions(options: OptionValues): DataOptions | undefined {
     ...given("std", options.std),
     ...given("labels", options.labels),
   };
-}
-
-/** For optional properties: the entry where there is a value, nothing where there is none. */
-export function given<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
 }
 
 /** Prints the result; a missed budget has one too, and its error still comes after it. */

@@ -1,0 +1,228 @@
+/** Epochs of a training: driven in pieces, saved as they go, told of in a log; broken off and taken up again anywhere. */
+import { appendFile, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HalpError } from "../errors.js";
+import { type ChunkReport, readTensors, type Training } from "../finetune/index.js";
+import type { Model } from "../graph/ir.js";
+import type { Progress } from "./types.js";
+
+/** A line of `log.jsonl`. */
+export interface EpochLine {
+  readonly epoch: number;
+  /** Steps since the beginning. */
+  readonly step: number;
+  /** Mean over the steps of the epoch. */
+  readonly loss: number;
+  /** Share of the training samples that were classified rightly as they went by. */
+  readonly trainAccuracy: number | null;
+  /** On the held-out data, with the running statistics. */
+  readonly accuracy: number | null;
+  readonly learningRate: number;
+  readonly skippedSteps: number;
+  readonly seconds: number;
+}
+
+export interface EpochsOptions {
+  readonly training: Training;
+  readonly runFolder: string;
+  readonly epochs: number;
+  /** Steps that a training took before its first epoch, and epochs of the data that they used up. */
+  readonly before?: { readonly steps: number; readonly epochs: number };
+  /** Accuracy on held-out data; null where there is none. */
+  readonly judge: (model: Model, phase: string) => Promise<number | null>;
+  readonly resume: boolean;
+  /** Milliseconds between checkpoints within an epoch. Default 60,000. */
+  readonly checkpointMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onWarning?: (message: string) => void;
+  readonly onEpoch?: (line: EpochLine) => void;
+  readonly clock: () => number;
+}
+
+export interface EpochsResult {
+  readonly log: readonly EpochLine[];
+  readonly accuracyBefore: number | null;
+  readonly steps: number;
+  readonly skippedSteps: number;
+}
+
+/** How far a training has come; lies in the checkpoint. */
+interface Progression {
+  readonly epoch: number;
+  /** Of the epoch. */
+  readonly step: number;
+  readonly lossSum: number;
+  readonly correct: number;
+  readonly judged: number;
+  readonly skipped: number;
+  readonly skippedBefore: number;
+  readonly learningRate: number;
+  readonly accuracyBefore: number | null;
+}
+
+const start: Progression = {
+  epoch: 0,
+  step: 0,
+  lossSum: 0,
+  correct: 0,
+  judged: 0,
+  skipped: 0,
+  skippedBefore: 0,
+  learningRate: 0,
+  accuracyBefore: null,
+};
+
+const files = { checkpoint: "checkpoint.safetensors", log: "log.jsonl" };
+/** Steps in a row without a finite loss after which a training has failed. */
+const hopeless = 10;
+/** A piece of training that progress is told after, and that Ctrl-C waits for. */
+const pieceMs = 2000;
+
+/**
+ * @throws HalpError HALP_TRAINING_DIVERGED where the loss stays NaN; HALP_CHECKPOINT where there is nothing to resume or it
+ *   is of another training; HALP_DATA_EMPTY, HALP_DATA_OPTION where the data make no epoch
+ */
+export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
+  const { training, runFolder, signal, onProgress, clock, judge } = options;
+  const stepsPerEpoch = stepsOf(training);
+  const first = options.before ?? { steps: 0, epochs: 0 };
+  const totalSteps = first.steps + stepsPerEpoch * options.epochs;
+  const checkpoint = join(runFolder, files.checkpoint);
+  const found = options.resume ? await readProgress(checkpoint) : undefined;
+  let log: EpochLine[] = [];
+  if (found) {
+    await training.load(checkpoint);
+    log = (await readLog(runFolder)).filter((line) => line.epoch <= found.epoch);
+  }
+  await writeLog(runFolder, log);
+  const accuracyBefore = found ? found.accuracyBefore : await judge(await training.model(), "accuracy before");
+  let at: Progression = found ?? { ...start, accuracyBefore };
+  let savedAt = clock();
+  const save = async () => {
+    await training.save(checkpoint, { progress: JSON.stringify(at) });
+    savedAt = clock();
+  };
+  let inARow = 0;
+  while (at.epoch < options.epochs) {
+    const started = clock();
+    while (at.step < stepsPerEpoch) {
+      if (signal?.aborted) {
+        await save();
+        throw signal.reason;
+      }
+      const piece = await training.train({
+        epoch: first.epochs + at.epoch,
+        from: at.step,
+        step: first.steps + at.epoch * stepsPerEpoch + at.step,
+        totalSteps,
+        steps: stepsPerEpoch - at.step,
+        maxMs: pieceMs,
+      });
+      if (piece.steps === 0) break;
+      inARow = piece.skipped === piece.steps ? inARow + piece.skipped : 0;
+      if (inARow >= hopeless) throw diverged(inARow, at, checkpoint);
+      at = advanced(at, piece);
+      onProgress?.({
+        phase: `epoch ${at.epoch + 1} of ${options.epochs}`,
+        done: at.step,
+        total: stepsPerEpoch,
+        note: `loss ${piece.loss.toFixed(4)}`,
+      });
+      if (inARow === 0 && clock() - savedAt > (options.checkpointMs ?? 60_000)) await save();
+    }
+    const counted = at.step - at.skipped;
+    const accuracy = await judge(await training.model(), `accuracy after epoch ${at.epoch + 1}`);
+    const line: EpochLine = {
+      epoch: at.epoch + 1,
+      step: first.steps + at.epoch * stepsPerEpoch + at.step,
+      loss: counted > 0 ? at.lossSum / counted : Number.NaN,
+      trainAccuracy: at.judged > 0 ? at.correct / at.judged : null,
+      accuracy,
+      learningRate: at.learningRate,
+      skippedSteps: at.skipped,
+      seconds: (clock() - started) / 1000,
+    };
+    if (at.skipped > 0)
+      options.onWarning?.(
+        `${at.skipped} steps of epoch ${line.epoch} had a loss or gradient that is not finite; they changed nothing.`,
+      );
+    at = { ...start, accuracyBefore, epoch: at.epoch + 1, skippedBefore: at.skippedBefore + at.skipped };
+    await save();
+    log.push(line);
+    await appendFile(join(runFolder, files.log), `${JSON.stringify(line)}\n`);
+    options.onEpoch?.(line);
+  }
+  return { log, accuracyBefore, steps: totalSteps, skippedSteps: at.skippedBefore };
+}
+
+/** Whether there is a checkpoint of epochs in a run folder. */
+export async function hasCheckpoint(runFolder: string): Promise<boolean> {
+  return (await stat(join(runFolder, files.checkpoint)).catch(() => undefined)) !== undefined;
+}
+
+/** @throws HalpError HALP_DATA_EMPTY, HALP_DATA_OPTION */
+export function stepsOf({ opened }: Training): number {
+  const { stepsPerEpoch, samplesPerStep, data } = opened;
+  if (stepsPerEpoch === 0)
+    throw new HalpError(
+      "HALP_DATA_EMPTY",
+      `A step takes ${samplesPerStep} samples, and ${data} has fewer. Train on smaller batches.`,
+    );
+  if (!Number.isFinite(stepsPerEpoch))
+    throw new HalpError(
+      "HALP_DATA_OPTION",
+      `${data} does not say how many samples it has. Say how many make an epoch with --limit.`,
+    );
+  return stepsPerEpoch;
+}
+
+function diverged(inARow: number, at: Progression, checkpoint: string): HalpError {
+  return new HalpError(
+    "HALP_TRAINING_DIVERGED",
+    `The loss is not finite any more (${inARow} steps in a row, near step ${at.step} of epoch ${at.epoch + 1}). Lower --learning-rate, or clip the gradient with --clip; the last good state is in ${checkpoint}.`,
+    { file: checkpoint, exitCode: 1 },
+  );
+}
+
+function advanced(at: Progression, piece: ChunkReport): Progression {
+  const counted = piece.steps - piece.skipped;
+  return {
+    ...at,
+    step: at.step + piece.steps,
+    lossSum: at.lossSum + (counted > 0 ? piece.loss * counted : 0),
+    correct: at.correct + (piece.correct ?? 0),
+    judged: at.judged + (piece.correct === undefined ? 0 : piece.samples),
+    skipped: at.skipped + piece.skipped,
+    learningRate: piece.learningRate,
+  };
+}
+
+async function readProgress(checkpoint: string): Promise<Progression> {
+  const { metadata } = await readTensors(checkpoint);
+  try {
+    return { ...start, ...(JSON.parse(metadata.progress ?? "") as Partial<Progression>) };
+  } catch (cause) {
+    throw new HalpError("HALP_CHECKPOINT", `${checkpoint} does not say how far its training has come.`, {
+      file: checkpoint,
+      cause,
+    });
+  }
+}
+
+async function readLog(folder: string): Promise<EpochLine[]> {
+  const text = await readFile(join(folder, files.log), "utf8").catch(() => "");
+  return text.split("\n").flatMap((line) => {
+    try {
+      return line === "" ? [] : [JSON.parse(line) as EpochLine];
+    } catch {
+      return []; // The last line of a run that was killed may be cut.
+    }
+  });
+}
+
+async function writeLog(folder: string, lines: readonly EpochLine[]): Promise<void> {
+  const path = join(folder, files.log);
+  await writeFile(`${path}.tmp`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  await rename(`${path}.tmp`, path);
+}

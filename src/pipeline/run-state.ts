@@ -1,0 +1,48 @@
+/** Where a run of pruning with training stands: what it goes on from after it was stopped or killed. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Plan } from "../coupling/index.js";
+import { HalpError } from "../errors.js";
+import { readTensors, type Tensors, writeTensors } from "../finetune/index.js";
+
+/** After a step of the schedule, or once the network was chosen and measured. */
+export interface RunState {
+  /** Steps that are done. */
+  readonly step: number;
+  /** Budget as a fraction of the dense latency. */
+  readonly ratio: number;
+  /** Channels of each group of the original that stay. */
+  readonly plan: readonly (readonly number[])[];
+  readonly kept: number;
+  readonly predictedNs: number;
+  /** Of the network that was chosen. */
+  readonly measured?: {
+    readonly ratio: number;
+    readonly spread: number;
+    readonly denseNs: number;
+    readonly prunedNs: number;
+    readonly rounds: number;
+  };
+}
+
+const file = "state.safetensors";
+
+export async function saveState(runFolder: string, tensors: Tensors, state: RunState): Promise<void> {
+  await writeTensors(join(runFolder, file), { tensors, metadata: { state: JSON.stringify(state) } });
+}
+
+/** Undefined where no step was finished. @throws HalpError HALP_CHECKPOINT where the file is damaged */
+export async function readState(runFolder: string): Promise<{ state: RunState; tensors: Tensors } | undefined> {
+  const path = join(runFolder, file);
+  if (!(await stat(path).catch(() => undefined))) return undefined;
+  const { tensors, metadata } = await readTensors(path);
+  try {
+    return { state: JSON.parse(metadata.state ?? "") as RunState, tensors };
+  } catch (cause) {
+    throw new HalpError("HALP_CHECKPOINT", `${path} does not say where its run stands.`, { file: path, cause });
+  }
+}
+
+export function planOf(state: RunState): Plan {
+  return { kept: state.plan.map((list) => Int32Array.from(list)) };
+}
