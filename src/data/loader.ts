@@ -127,7 +127,8 @@ export async function openLoader(spec: LoaderSpec, signal?: AbortSignal): Promis
       await new Promise<void>((resolve) => {
         own.wake = resolve;
       });
-      worker.unref();
+      // A thread that is being ended is waited for.
+      if (!over) worker.unref();
     }
   };
   const tell = (message: ToThread) => worker.postMessage(message);
