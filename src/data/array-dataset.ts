@@ -99,6 +99,8 @@ export function arrayDataset(
     size,
     sampleDims,
     labelled: labels !== undefined,
+    layout,
+    norm,
     ...(classes === undefined ? {} : { classes }),
     open: openReader,
   });

@@ -1,6 +1,8 @@
 import { HalpError } from "../errors.js";
+import { type Augmenter, createAugmenter } from "./augment.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
-import { createRandom, permutation, shuffle } from "./random.js";
+import type { ChannelAffine, Layout } from "./normalize.js";
+import { createRandom, deriveSeed, permutation, shuffle } from "./random.js";
 
 /** Samples that can be read in any order: what most readers are. `batchSource` makes a Dataset of it. */
 export interface SampleSource {
@@ -10,6 +12,10 @@ export interface SampleSource {
   readonly classes?: number;
   readonly classNames?: readonly string[];
   readonly labelled: boolean;
+  /** Default NCHW. */
+  readonly layout?: Layout;
+  /** How raw values were normalised, where that is known: what padding is filled with. */
+  readonly norm?: ChannelAffine;
   /** Called once for each pass over the data; what it opens, `close` closes. */
   open(): Promise<SampleReader>;
 }
@@ -21,12 +27,15 @@ export interface SampleReader {
 }
 
 /** @throws HalpError HALP_DATA_OPTION */
-export function checkBatchOptions({ batchSize, limit }: BatchOptions): void {
+export function checkBatchOptions({ batchSize, limit, from }: BatchOptions): void {
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new HalpError("HALP_DATA_OPTION", `A batch has at least one sample; got a batch size of ${batchSize}.`);
   }
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
     throw new HalpError("HALP_DATA_OPTION", `The number of samples is an integer of at least 1; got ${limit}.`);
+  }
+  if (from !== undefined && (!Number.isInteger(from) || from < 0)) {
+    throw new HalpError("HALP_DATA_OPTION", `The first batch is an integer from 0 on; got ${from}.`);
   }
 }
 
@@ -38,10 +47,37 @@ function orderOf(size: number, total: number, { shuffleSeed, choiceSeed }: Batch
   return shuffleSeed === undefined ? chosen : shuffle(chosen, createRandom(shuffleSeed));
 }
 
-/** For sources without random access: reads the first batches and leaves them out. */
-export async function* leaveOut(batches: AsyncIterable<Batch>, count = 0): AsyncGenerator<Batch> {
-  let left = count;
-  for await (const batch of batches) if (left-- <= 0) yield batch;
+/** What batches are to be augmented with: changes sample `index` in place, or undefined where there is nothing to do. */
+function augmenterOf(
+  { augment }: BatchOptions,
+  { sampleDims, layout = "NCHW", norm }: Pick<SampleSource, "sampleDims" | "layout" | "norm">,
+): ((values: Float32Array, offset: number, index: number) => void) | undefined {
+  const change: Augmenter | undefined = augment && createAugmenter(augment.by, sampleDims, layout, norm?.shift ?? []);
+  if (!augment || !change) return undefined;
+  return (values, offset, index) => change(values, offset, createRandom(deriveSeed(augment.seed, index)));
+}
+
+/**
+ * `from` and `augment` for sources without random access: the first batches are read and left out, and a sample's index is
+ * its place in the stream.
+ */
+export async function* batchStream(
+  source: Pick<SampleSource, "sampleDims" | "layout" | "norm">,
+  options: BatchOptions,
+  batches: (options: BatchOptions) => AsyncIterable<Batch>,
+): AsyncGenerator<Batch> {
+  checkBatchOptions(options);
+  const change = augmenterOf(options, source);
+  const { from = 0, augment: _, ...rest } = options;
+  const sampleSize = source.sampleDims.reduce((a, b) => a * b, 1);
+  let number = 0;
+  for await (const batch of batches(rest)) {
+    const first = number++ * options.batchSize;
+    if (number <= from) continue;
+    const count = batch.dims[0]!;
+    if (change) for (let i = 0; i < count; i++) change(batch.images, i * sampleSize, first + i);
+    yield batch;
+  }
 }
 
 /** Batches over a source with random access. Memory: one batch, plus what the source itself holds. */
@@ -53,6 +89,7 @@ export function batchSource(source: SampleSource): Dataset {
     checkBatchOptions(options);
     const { batchSize, limit = size, from = 0, dropLast = false, signal } = options;
     const total = Math.min(limit, size);
+    const change = augmenterOf(options, source);
     const order = orderOf(size, total, options);
     signal?.throwIfAborted();
     const reader = await source.open();
@@ -67,6 +104,7 @@ export function batchSource(source: SampleSource): Dataset {
           pending.push(reader.readInto(order?.[start + i] ?? start + i, images, i * sampleSize));
         }
         const labels = await Promise.all(pending);
+        if (change) for (let i = 0; i < count; i++) change(images, i * sampleSize, order?.[start + i] ?? start + i);
         const dims = [count, ...sampleDims];
         yield labelled ? { images, dims, labels: Int32Array.from(labels) } : { images, dims };
       }

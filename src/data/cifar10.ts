@@ -154,6 +154,8 @@ function chunkedDataset(spec: DatasetSpec, chunks: readonly Chunk[], spread: typ
     classes: 10,
     classNames,
     labelled: true,
+    layout,
+    norm,
     open: async () => ({ readInto }),
   });
 }

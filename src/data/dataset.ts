@@ -1,4 +1,5 @@
 /** What every reader gives: samples of one shape, in batches, with labels where there are any. */
+import type { Augmentation } from "./augment.js";
 
 export interface Batch {
   /** Row-major values of the whole batch, normalised. Owned by the receiver: no later batch writes into it. */
@@ -20,6 +21,11 @@ export interface BatchOptions {
   readonly choiceSeed?: number;
   /** Batches to leave out at the start. Default 0. Sources with random access do not read them. */
   readonly from?: number;
+  /**
+   * Given: images are changed at random. How a sample is changed depends on this seed and the sample's index alone (its
+   * place in the stream where the source has no random access), not on the order or the batch it comes in.
+   */
+  readonly augment?: { readonly by: Augmentation; readonly seed: number };
   /** Leave out a last batch with fewer than `batchSize` samples. Default false. */
   readonly dropLast?: boolean;
   /** Checked before every batch; the iteration then throws the signal's reason. */

@@ -62,6 +62,8 @@ export async function openImageFolder(spec: DatasetSpec): Promise<Dataset> {
     size: files.length,
     sampleDims: layout === "NCHW" ? [channels, height, width] : [height, width, channels],
     labelled: labels !== undefined,
+    layout,
+    norm,
     ...(classes === undefined ? {} : { classes }),
     ...(classNames === undefined ? {} : { classNames }),
     open: async () => ({ readInto }),

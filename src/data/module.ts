@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkImageSize } from "./array-dataset.js";
-import { checkBatchOptions, leaveOut } from "./batching.js";
+import { batchStream } from "./batching.js";
 import type { Batch, BatchOptions, Dataset, DatasetSpec } from "./dataset.js";
 import { fileError, formatError, optionError, shapeError } from "./errors.js";
 import { checkLabels } from "./labels.js";
@@ -45,7 +45,6 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
   const norm = resolveNormalization(spec.normalize, channelsOf(sampleDims, layout), 1);
 
   async function* batches(options: BatchOptions): AsyncGenerator<Batch> {
-    checkBatchOptions(options);
     const { batchSize, limit = Number.POSITIVE_INFINITY, dropLast = false, signal } = options;
     let images = new Float32Array(0);
     let labels = new Int32Array(0);
@@ -89,7 +88,7 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
     sampleDims,
     labelled,
     ...(spec.classes === undefined ? {} : { classes: spec.classes }),
-    batches: (options) => leaveOut(batches(options), options.from),
+    batches: (options) => batchStream({ sampleDims, layout, norm }, options, batches),
   };
 }
 

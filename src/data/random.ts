@@ -95,6 +95,14 @@ export function shuffle<A extends unknown[] | Uint32Array | Int32Array | Float32
   return items;
 }
 
+/**
+ * A seed for each part of something that has a seed itself: an epoch, a sample. Different parts never get the same one.
+ * @param parts whole numbers from 0 to 2^52
+ */
+export function deriveSeed(seed: number, ...parts: readonly number[]): number {
+  return parts.reduce((from, part) => Math.floor(createRandom(from).uniform() * 2 ** 52) + part, seed);
+}
+
 /** A random order of 0 .. count-1. */
 export function permutation(count: number, random: Random): Uint32Array {
   const order = new Uint32Array(count);

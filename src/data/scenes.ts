@@ -1,4 +1,4 @@
-import { checkBatchOptions, leaveOut } from "./batching.js";
+import { batchStream } from "./batching.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
 import { createRandom, type Random } from "./random.js";
 
@@ -15,7 +15,6 @@ export function sceneDataset(sampleDims: readonly [number, number, number], seed
   const [channels, height, width] = sampleDims;
   const sampleSize = channels * height * width;
   async function* batches(options: BatchOptions): AsyncGenerator<Batch> {
-    checkBatchOptions(options);
     const { batchSize, limit = Number.POSITIVE_INFINITY, shuffleSeed, dropLast = false, signal } = options;
     const random = createRandom(shuffleSeed === undefined ? seed : seed + (shuffleSeed + 1) * 2 ** 32);
     for (let done = 0; done < limit; done += batchSize) {
@@ -33,7 +32,7 @@ export function sceneDataset(sampleDims: readonly [number, number, number], seed
     size: undefined,
     sampleDims: [channels, height, width],
     labelled: false,
-    batches: (options) => leaveOut(batches(options), options.from),
+    batches: (options) => batchStream({ sampleDims }, options, batches),
   };
 }
 

@@ -1,4 +1,4 @@
-import { checkBatchOptions, leaveOut } from "./batching.js";
+import { batchStream } from "./batching.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
 import { createRandom, fillGaussian, fillUniform } from "./random.js";
 
@@ -17,7 +17,6 @@ export function syntheticDataset(
   const fill = distribution === "gaussian" ? fillGaussian : fillUniform;
 
   async function* batches(batchOptions: BatchOptions): AsyncGenerator<Batch> {
-    checkBatchOptions(batchOptions);
     const { batchSize, limit = Number.POSITIVE_INFINITY, shuffleSeed, dropLast = false, signal } = batchOptions;
     const total = Math.min(limit, size ?? Number.POSITIVE_INFINITY);
     const random = createRandom(shuffleSeed === undefined ? seed : seed + (shuffleSeed + 1) * 2 ** 32);
@@ -33,6 +32,6 @@ export function syntheticDataset(
     size,
     sampleDims,
     labelled: false,
-    batches: (options) => leaveOut(batches(options), options.from),
+    batches: (options) => batchStream({ sampleDims }, options, batches),
   };
 }
