@@ -6,7 +6,7 @@ const wrong: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [[], /Usage: halp/],
   [["slove", "p.json"], /unknown command 'slove'[\s\S]*Did you mean solve/],
   [["prune", "m.onnx", "--bugdet", "55%"], /unknown option '--bugdet'[\s\S]*Did you mean --budget/],
-  [["prune"], /missing required argument/],
+  [["prune"], /HALP_ARGUMENT_MISSING[\s\S]*--resume/],
   [["prune", "m.onnx"], /HALP_OPTION_MISSING[\s\S]*--budget/],
   [["prune", "m.onnx", "n.onnx", "--budget", "55%"], /too many arguments/],
   [["prune", "m.onnx", "--budget", "0%"], /HALP_BUDGET_RANGE/],

@@ -1,0 +1,123 @@
+/** Pruning with training between the steps, and fine-tuning; stopped and taken up again. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { float32Of } from "../../src/graph/tensors.js";
+import { readModel, writeModel } from "../../src/onnx/index.js";
+import { type FinetuneOptions, finetune, type PruneOptions, prune } from "../../src/pipeline/index.js";
+import { Net } from "../coupling/zoo.js";
+import { bytesOf, npyBytes } from "../data/files.js";
+import { patternBatch } from "../finetune/networks.js";
+
+const folder = t.testdir();
+const data = join(folder, "data");
+mkdirSync(data);
+for (const [part, seed] of [
+  ["train", 1],
+  ["test", 2],
+] as const) {
+  const { images, labels, dims } = patternBatch([96, 3, 8, 8], 5, seed, 0.8);
+  writeFileSync(join(data, `x_${part}.npy`), npyBytes("<f4", dims, bytesOf(images)));
+  writeFileSync(join(data, `y_${part}.npy`), npyBytes("<i4", [96], bytesOf(labels ?? new Int32Array())));
+}
+
+const n = new Net();
+let x = n.relu(n.bn("bn0", n.conv("stem", n.input(3, 8), 3, 32), 32));
+for (const block of ["a", "b"]) {
+  const mid = n.relu(n.bn(`${block}.bn1`, n.conv(`${block}.1`, x, 32, 64), 64));
+  x = n.relu(n.op("Add", [n.bn(`${block}.bn2`, n.conv(`${block}.2`, mid, 64, 32), 32), x]));
+}
+n.head(x, 32);
+const model = join(folder, "net.onnx");
+await writeModel(n.model(), model);
+
+const recipe = {
+  optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 5e-4 },
+  schedule: { kind: "cosine", learningRate: 0.02 },
+} as const;
+
+async function weightsOf(path: string): Promise<Record<string, number[]>> {
+  const { graph } = await readModel(path);
+  const floats = graph.initializers.filter((w) => w.dtype === "float32");
+  return Object.fromEntries(floats.map((w) => [w.name, [...float32Of(w)]]));
+}
+
+const trainings: FinetuneOptions = {
+  model,
+  data: { path: data },
+  output: join(folder, "whole.onnx"),
+  runFolder: join(folder, "whole"),
+  epochs: 3,
+  recipe,
+  batch: 16,
+  augment: { flip: true },
+  checkpointMs: 0,
+};
+
+t.test("a training that was stopped ends with the same weights", async (t) => {
+  const whole = await finetune(trainings);
+  t.equal(whole.log.length, 3);
+  t.ok((whole.log[2]?.loss ?? 9) < (whole.log[0]?.loss ?? 0), "it learns");
+  const options = { ...trainings, output: join(folder, "stopped.onnx"), runFolder: join(folder, "stopped") };
+  const controller = new AbortController();
+  await t.rejects(
+    finetune({ ...options, signal: controller.signal, onEpoch: ({ epoch }) => epoch === 2 && controller.abort() }),
+    { name: "AbortError" },
+  );
+  const resumed = await finetune({ ...options, resume: true });
+  t.same(
+    resumed.log.map((line) => line.loss),
+    whole.log.map((line) => line.loss),
+  );
+  t.same(await weightsOf(options.output), await weightsOf(trainings.output));
+  await t.rejects(finetune({ ...options, runFolder: join(folder, "empty"), resume: true }), {
+    code: "HALP_CHECKPOINT",
+  });
+});
+
+t.test("the loop: training between the steps, then epochs; what comes out is what was masked", async (t) => {
+  const options = (name: string): PruneOptions => ({
+    model,
+    budget: { kind: "ratio", ratio: 0.6 },
+    output: join(folder, `${name}.onnx`),
+    runFolder: join(folder, name),
+    cacheDir: join(folder, "cache"),
+    data: { path: data },
+    steps: 3,
+    rounds: 1,
+    tolerance: 1e9,
+    training: { batchesPerStep: 4, epochs: 2, batch: 16, recipe },
+  });
+  const whole = await prune(options("loop"));
+  t.ok(whole.maskedError < 1e-4);
+  t.equal(whole.training?.log.length, 2);
+  t.ok(whole.parameters.pruned < whole.parameters.dense);
+
+  // Stopped between steps, then in the epochs: the plan and the weights are those of the run that was left alone.
+  const stopped = options("loop-stopped");
+  for (const [i, phase] of ["training, step 2 of 3", "epoch 2 of 2"].entries()) {
+    const controller = new AbortController();
+    const onProgress = (p: { readonly phase: string }) => {
+      if (p.phase === phase) controller.abort();
+    };
+    await t.rejects(prune({ ...stopped, resume: i > 0, signal: controller.signal, onProgress }), {
+      name: "AbortError",
+    });
+  }
+  await prune({ ...stopped, resume: true });
+  const plan = (name: string) => readFileSync(join(folder, name, "plan.json"), "utf8");
+  t.equal(plan("loop-stopped"), plan("loop"));
+  t.same(await weightsOf(stopped.output), await weightsOf(join(folder, "loop.onnx")));
+});
+
+t.test("training without data, or with stand-ins, is refused", async (t) => {
+  const base: PruneOptions = {
+    model,
+    budget: { kind: "ratio", ratio: 0.6 },
+    output: join(folder, "refused.onnx"),
+    runFolder: join(folder, "refused"),
+    training: { epochs: 1, recipe },
+  };
+  await t.rejects(prune(base), { code: "HALP_DATA_MISSING" });
+  await t.rejects(prune({ ...base, data: { path: data }, standIn: "mean" }), { code: "HALP_TRAINING_OPTION" });
+});
