@@ -29,7 +29,13 @@ for (const block of ["a", "b"]) {
 }
 n.head(x, 32);
 const model = join(folder, "net.onnx");
-await writeModel(n.model(), model);
+const fixed = n.model();
+const open = (list: typeof fixed.graph.inputs) =>
+  list.map((v) => ({ ...v, dims: ["batch", ...(v.dims ?? []).slice(1)] }));
+await writeModel(
+  { ...fixed, graph: { ...fixed.graph, inputs: open(fixed.graph.inputs), outputs: open(fixed.graph.outputs) } },
+  model,
+);
 
 const recipe = {
   optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 5e-4 },
