@@ -10,6 +10,21 @@ export interface HalpErrorFields {
   readonly cause?: unknown;
 }
 
+/** An error without its stack: what crosses from one process or thread to another. */
+export type PlainError = Pick<HalpError, "code" | "message" | "exitCode"> &
+  Pick<HalpErrorFields, "node" | "opType" | "file">;
+
+export function plainError({ code, message, exitCode, node, opType, file }: HalpError): PlainError {
+  return {
+    code,
+    message,
+    exitCode,
+    ...(node === undefined ? {} : { node }),
+    ...(opType === undefined ? {} : { opType }),
+    ...(file === undefined ? {} : { file }),
+  };
+}
+
 /**
  * The one error class of halp. `code` is stable (`HALP_INFEASIBLE_BUDGET`) and may be relied on; the message says what
  * was expected, what came, and what to do.

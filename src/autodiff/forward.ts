@@ -1,9 +1,9 @@
 /** The network itself in a builder, ready for a gradient to be added to it. */
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
-import type { Attribute, Graph, Model, Node } from "../graph/ir.js";
+import type { Model, Node } from "../graph/ir.js";
 import { normalDomain } from "../graph/ir.js";
-import { removeDeadNodes } from "../graph/topology.js";
+import { namesOf, removeDeadNodes } from "../graph/topology.js";
 import type { OperatorSpec } from "../operators/spec.js";
 import { type Backward, type BackwardOptions, emitBackward } from "./backward.js";
 
@@ -30,17 +30,6 @@ export function copyNetwork(
   }
   for (const node of graph.nodes) place(builder, node);
   return builder;
-}
-
-/** All names used in a graph, in its subgraphs too. */
-function namesOf(graph: Graph): string[] {
-  const inside = (a: Attribute): string[] =>
-    a.kind === "graph" ? namesOf(a.value) : a.kind === "graphs" ? a.value.flatMap(namesOf) : [];
-  return [
-    ...graph.inputs.map((i) => i.name),
-    ...graph.initializers.map((t) => t.name),
-    ...graph.nodes.flatMap((n) => [...n.inputs, ...n.outputs, ...[...n.attributes.values()].flatMap(inside)]),
-  ].filter((name) => name !== "");
 }
 
 /**

@@ -101,6 +101,9 @@ export type OptionName = Exclude<keyof OptionValues, "color">;
 
 const integer = parseInteger;
 
+/** Of an option that may be repeated. */
+const collect = (text: string, previous: readonly string[] = []) => [...previous, text];
+
 /** `NAME=VALUE`, or a value for all. Names may hold `=`. */
 function named(text: string): readonly [{ readonly name?: string }, value: string] {
   const at = text.lastIndexOf("=");
@@ -214,17 +217,17 @@ const table: Readonly<Record<OptionName, () => Option>> = {
     new Option(
       "--freeze <NAME>",
       "layer, tensor or group that stays whole; * matches anything; may be repeated",
-    ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+    ).argParser(collect),
   heads: () =>
     new Option(
       "--heads <NAME>",
       "Reshape that splits channels into attention heads: whole heads may go; * matches anything; may be repeated",
-    ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+    ).argParser(collect),
   headWidth: () =>
     new Option(
       "--head-width <NAME>",
       "likewise: the same places of every head may go (default: whichever leaves more to choose from)",
-    ).argParser((text: string, previous: readonly string[] = []) => [...previous, text]),
+    ).argParser(collect),
   minChannels: () =>
     new Option(
       "--min-channels <[NAME=]N>",

@@ -5,7 +5,7 @@
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Node } from "../graph/ir.js";
 import { namesInside } from "../graph/topology.js";
-import type { AxisLabels, ChannelContext, OperatorSpec } from "../operators/spec.js";
+import type { AxisLabels, ChannelContext, FindOperator, OperatorSpec } from "../operators/spec.js";
 import { LabelClasses, normalized } from "./labels.js";
 
 export interface Labelled {
@@ -16,8 +16,6 @@ export interface Labelled {
   readonly consumed: readonly (readonly [Node, Int32Array])[];
   readonly unknown: readonly { readonly node: Node; readonly reason: string }[];
 }
-
-type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
 /** @param wantedSplit what the user asked for where this node splits an axis that channels lie on */
 export function labelGraph(

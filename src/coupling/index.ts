@@ -1,7 +1,7 @@
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Node } from "../graph/ir.js";
-import type { OperatorSpec } from "../operators/spec.js";
+import type { FindOperator } from "../operators/spec.js";
 import { type Labelled, labelGraph } from "./engine.js";
 import { formGroups } from "./groups.js";
 import { matcher } from "./match-name.js";
@@ -29,7 +29,7 @@ export interface CouplingOptions {
  */
 export function analyzeCoupling(
   analyzed: AnalyzedGraph,
-  findOperator: (opType: string, domain: string) => OperatorSpec | undefined,
+  findOperator: FindOperator,
   options: CouplingOptions = {},
 ): Coupling {
   const { wantedSplit, check } = splitChoices(options);

@@ -5,3 +5,4 @@ export { openDataset } from "./open-dataset.js";
 export { createRandom, fillGaussian, fillUniform, permutation, type Random, shuffle } from "./random.js";
 export { sceneDataset } from "./scenes.js";
 export { syntheticDataset } from "./synthetic.js";
+export { requireLabels, targetsOf } from "./targets.js";

@@ -1,6 +1,6 @@
 /** Batches for training, read and augmented in a thread of its own, ahead of the step that needs them. */
 import { Worker } from "node:worker_threads";
-import { HalpError } from "../errors.js";
+import { HalpError, type PlainError, plainError } from "../errors.js";
 import type { Augmentation } from "./augment.js";
 import { checkBatchOptions } from "./batching.js";
 import type { Batch, DatasetSpec } from "./dataset.js";
@@ -58,15 +58,9 @@ export type ToThread =
   | { readonly kind: "stop"; readonly turn: number };
 
 /** An error as it crosses the thread's border. Without `code` it was no HalpError. */
-export interface ErrorFields {
-  readonly code?: string;
-  readonly message: string;
-  readonly exitCode?: number;
-  readonly node?: string;
-  readonly opType?: string;
-  readonly file?: string;
+export type ErrorFields = (PlainError | { readonly code?: undefined; readonly message: string }) & {
   readonly stack?: string;
-}
+};
 
 /** What has come for one epoch, or for the opening, and who waits for more. */
 interface Inbox {
@@ -174,25 +168,15 @@ export async function openLoader(spec: LoaderSpec, signal?: AbortSignal): Promis
 export function fieldsOf(e: unknown): ErrorFields {
   if (!(e instanceof Error)) return { message: String(e) };
   const stack = e.stack === undefined ? {} : { stack: e.stack };
-  if (!(e instanceof HalpError)) return { message: e.message, ...stack };
-  const { code, message, exitCode, node, opType, file } = e;
-  return {
-    code,
-    message,
-    exitCode,
-    ...(node === undefined ? {} : { node }),
-    ...(opType === undefined ? {} : { opType }),
-    ...(file === undefined ? {} : { file }),
-    ...stack,
-  };
+  return e instanceof HalpError ? { ...plainError(e), ...stack } : { message: e.message, ...stack };
 }
 
-function errorOf({ code, message, stack, ...fields }: ErrorFields): HalpError {
-  const cause = new Error(message);
+function errorOf({ stack, ...error }: ErrorFields): HalpError {
+  const cause = new Error(error.message);
   if (stack !== undefined) cause.stack = stack;
-  return code === undefined
-    ? loaderError(`Reading the data failed: ${message}`, cause)
-    : new HalpError(code, message, { ...fields, cause });
+  if (error.code === undefined) return loaderError(`Reading the data failed: ${error.message}`, cause);
+  const { code, message, ...fields } = error;
+  return new HalpError(code, message, { ...fields, cause });
 }
 
 function loaderError(message: string, cause?: unknown): HalpError {

@@ -3,7 +3,7 @@ export { type LossTerm, needsLabels, needsTeacher } from "./losses.js";
 export { type Optimizer, ownerOf } from "./optimizer.js";
 export { findParameters, prepareForTraining, withWeights } from "./prepare.js";
 export { checkRecipe, type Recipe } from "./recipe.js";
-export { readTensors, type TensorFile, writeTensors } from "./safetensors.js";
+export { readMetadata, readTensors, type TensorFile, writeTensors } from "./safetensors.js";
 export { checkSchedule, learningRateAt, type Schedule } from "./schedule.js";
 export { createTrainer, type StepResult, type Tensors, type Trainer, type TrainerOptions } from "./trainer.js";
 export {

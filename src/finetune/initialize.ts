@@ -4,7 +4,7 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import { intAttr } from "../graph/attributes.js";
 import type { Model, Node, Tensor } from "../graph/ir.js";
 import { float32Tensor, sizeOf } from "../graph/tensors.js";
-import type { OperatorSpec } from "../operators/spec.js";
+import type { FindOperator } from "../operators/spec.js";
 import { withWeights } from "./prepare.js";
 
 /**
@@ -12,11 +12,7 @@ import { withWeights } from "./prepare.js";
  * al. 2015), scales of normalisations 1, biases 0, running statistics those of a standard normal. Constants of elementwise
  * arithmetic stay.
  */
-export function reinitialized(
-  analyzed: AnalyzedGraph,
-  findOperator: (opType: string, domain: string) => OperatorSpec | undefined,
-  seed: number,
-): Model {
+export function reinitialized(analyzed: AnalyzedGraph, findOperator: FindOperator, seed: number): Model {
   const random = createRandom(seed);
   const weights = new Map<string, Tensor>(analyzed.graph.initializers.map((t) => [t.name, t]));
   const fresh = new Map<string, Tensor>();

@@ -1,14 +1,15 @@
 /** A network with its loss behind it, and a teacher beside it where the loss wants one: one graph, one scalar. */
-import type { Batch } from "../data/index.js";
+import { type Batch, requireLabels, targetsOf } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { DataType, Graph, Model, Node } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
+import { namesOf } from "../graph/topology.js";
 import { type Classifier, classifierOf } from "../operators/classifier.js";
 import { type Emit, emitter } from "../operators/emit.js";
-import type { OperatorSpec } from "../operators/spec.js";
+import type { FindOperator } from "../operators/spec.js";
 import { floatTensor, isRuntimeType, type RuntimeTensor } from "../runtime/index.js";
 import {
   emitCrossEntropy,
@@ -20,8 +21,6 @@ import {
   needsTeacher,
 } from "./losses.js";
 import { addModel } from "./merge.js";
-
-type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
 export interface LossGraph {
   /** Of network, teacher and loss together. */
@@ -53,11 +52,7 @@ export function buildLossGraph(
 ): LossGraph {
   const { model, graph } = analyzed;
   if (terms.length === 0) throw wrongLoss("A training needs a loss of at least one term.");
-  const builder = new GraphBuilder([
-    ...graph.inputs.map((i) => i.name),
-    ...graph.initializers.map((t) => t.name),
-    ...graph.nodes.flatMap((n) => n.outputs),
-  ]);
+  const builder = new GraphBuilder(namesOf(graph));
   const e = emitter({ builder, opset: analyzed.opset });
   const classifier = classifierOf(analyzed);
   const named = terms.some(needsTeacher) ? addTeacher(builder, analyzed, teacher) : undefined;
@@ -117,7 +112,9 @@ function emitTerm(c: TermContext, term: LossTerm): string {
       const smoothing = term.labelSmoothing ?? 0;
       if (!(smoothing >= 0 && smoothing < 1))
         throw wrongLoss(`Label smoothing is a share from 0 to below 1; got ${smoothing}.`);
-      c.feeders.push((b) => ({ [target]: targets(b.labels, batch, classes, smoothing) }));
+      c.feeders.push((b) => ({
+        [target]: floatTensor(targetsOf(b.labels, batch, classes, smoothing), [batch, classes]),
+      }));
       return emitCrossEntropy(e, e.reshape(logits, [batch, classes]), target, batch);
     }
     case "soft-labels": {
@@ -224,33 +221,11 @@ function labelsOf(c: TermContext, dtype: DataType | undefined, rank: number): st
   const dims = [batch, ...new Array<number>(Math.max(0, rank - 1)).fill(1)];
   const input = c.builder.input(c.builder.freshName(labelsInput), dims, type);
   c.feeders.push(({ labels }) => {
-    const all = checkLabels(labels, batch);
+    const all = requireLabels(labels, batch);
     const data = type === "int64" ? BigInt64Array.from(all, BigInt) : type === "int32" ? all : Float32Array.from(all);
     return { [input]: { dtype: type, dims, data } };
   });
   return input;
-}
-
-function targets(given: Int32Array | undefined, batch: number, classes: number, smoothing: number): RuntimeTensor {
-  const data = new Float32Array(batch * classes).fill(smoothing / classes);
-  checkLabels(given, batch).forEach((label, n) => {
-    if (label < 0 || label >= classes)
-      throw new HalpError(
-        "HALP_LABEL_RANGE",
-        `Expected labels from 0 to ${classes - 1}, as many as the network has classes; came ${label}.`,
-      );
-    data[n * classes + label] = 1 - smoothing + smoothing / classes;
-  });
-  return floatTensor(data, [batch, classes]);
-}
-
-function checkLabels(labels: Int32Array | undefined, batch: number): Int32Array {
-  if (labels?.length !== batch)
-    throw new HalpError(
-      "HALP_LABELS_MISSING",
-      `The loss needs a label for each of the ${batch} samples; came ${labels?.length ?? "none"}. Give labels, or distil from the original, which needs none.`,
-    );
-  return labels;
 }
 
 function wrongLoss(message: string): HalpError {

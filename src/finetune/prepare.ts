@@ -1,24 +1,20 @@
 /** Networks in a form whose weights can be learnt: what is a weight lies in an initialiser of its own. */
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
+import { analyzeGraph } from "../graph/infer.js";
 import type { Graph, Model, Node, Tensor } from "../graph/ir.js";
-import { removeDeadNodes } from "../graph/topology.js";
-import type { OperatorSpec } from "../operators/spec.js";
-
-type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
+import { sizeOf } from "../graph/tensors.js";
+import { namesOf, removeDeadNodes } from "../graph/topology.js";
+import type { FindOperator } from "../operators/spec.js";
 
 /**
  * The same network with its float constants (outputs of Constant nodes, initialisers behind Identity) as initialisers,
  * and with no initialiser shared between operators that keep statistics: exporters store equal tensors once, and those of
- * two batch norms do not stay equal.
+ * two batch norms do not stay equal. Prepared once, it stays as it is.
  */
-export function prepareForTraining(analyzed: AnalyzedGraph, findOperator: FindOperator): Model {
+export function prepareForTraining(analyzed: AnalyzedGraph, findOperator: FindOperator): AnalyzedGraph {
   const { graph, constants } = analyzed;
-  const builder = new GraphBuilder([
-    ...graph.inputs.map((i) => i.name),
-    ...graph.initializers.map((t) => t.name),
-    ...graph.nodes.flatMap((n) => n.outputs),
-  ]);
+  const builder = new GraphBuilder(namesOf(graph));
   const initializers = new Map(graph.initializers.map((t) => [t.name, t]));
   const handedOut = new Set(graph.outputs.map((o) => o.name));
   /** Where a constant is handed on: its initialiser. */
@@ -55,7 +51,8 @@ export function prepareForTraining(analyzed: AnalyzedGraph, findOperator: FindOp
     nodes.push({ ...node, inputs });
   }
   const whole: Graph = { ...graph, nodes, initializers: [...initializers.values()] };
-  return { ...analyzed.model, graph: removeDeadNodes(whole) };
+  const model = { ...analyzed.model, graph: removeDeadNodes(whole) };
+  return analyzeGraph(model, findOperator, { inputDims: analyzed.inputDims });
 }
 
 /** An initialiser that is learnt. */
@@ -79,8 +76,7 @@ export function findParameters(analyzed: AnalyzedGraph, findOperator: FindOperat
     for (const slot of spec?.learns ?? []) {
       const tensor = weights.get(node.inputs[slot] ?? "");
       if (tensor?.dtype !== "float32") continue;
-      const size = tensor.dims.reduce((n, d) => n * d, 1);
-      if (spec?.pointwise && (!afterLayer || size < 2)) continue;
+      if (spec?.pointwise && (!afterLayer || sizeOf(tensor.dims) < 2)) continue;
       found.set(tensor.name, { name: tensor.name, dims: tensor.dims });
       learnt.add(tensor.name);
     }

@@ -2,10 +2,10 @@
  * Tensors by name in one file, in the safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the
  * length of a JSON header, the header, then the raw little-endian data. Readable by PyTorch and others.
  */
-import { randomUUID } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { HalpError } from "../errors.js";
 import { sizeOf } from "../graph/tensors.js";
+import { type FileToWrite, writeFiles } from "../onnx/index.js";
 import type { Tensors } from "./trainer.js";
 
 export interface TensorFile {
@@ -36,58 +36,80 @@ export async function writeTensors(path: string, { tensors, metadata }: TensorFi
   json.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await file.writeFile(length);
-      await file.writeFile(padded);
-      for (const { data } of tensors.values())
-        await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      // On disk before the name is: after a power cut there is the old file or the new one.
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw new HalpError("HALP_OUTPUT_UNWRITABLE", `Cannot write ${path}: ${(cause as Error).message}.`, {
-      file: path,
-      cause,
-      exitCode: 1,
-    });
+  const segments: FileToWrite["segments"][number][] = [
+    { offset: 0, bytes: length },
+    { offset: 8, bytes: padded },
+  ];
+  let at = 8 + padded.length;
+  for (const { data } of tensors.values()) {
+    segments.push({ offset: at, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
+    at += data.byteLength;
   }
+  await writeFiles([{ path, segments }], 1);
+}
+
+/**
+ * What the file says beside its tensors, which are not read.
+ * @throws HalpError HALP_CHECKPOINT
+ */
+export async function readMetadata(path: string): Promise<TensorFile["metadata"]> {
+  return (await readParts(path, false)).metadata;
 }
 
 /** @throws HalpError HALP_CHECKPOINT where there is no such file, or it is damaged or holds other types than float32 */
 export async function readTensors(path: string): Promise<TensorFile> {
-  const damaged = (why: string, cause?: unknown) =>
-    new HalpError("HALP_CHECKPOINT", `Cannot read the tensors of ${path}: ${why}.`, { file: path, cause });
-  const bytes = await readFile(path).catch((cause) => {
-    throw damaged((cause as Error).message, cause);
-  });
-  if (bytes.length < 8) throw damaged("it is too short");
-  const length = Number(bytes.readBigUInt64LE(0));
-  if (length > bytes.length - 8) throw damaged("its header is longer than the file");
-  let header: Record<string, unknown>;
-  try {
-    header = JSON.parse(bytes.toString("utf8", 8, 8 + length)) as Record<string, unknown>;
-  } catch (cause) {
-    throw damaged("its header is no JSON", cause);
-  }
-  const { __metadata__: metadata = {}, ...entries } = header;
+  const { metadata, entries, data } = await readParts(path, true);
   const tensors = new Map<string, { dims: readonly number[]; data: Float32Array }>();
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = entry as Partial<Entry>;
     if (dtype !== "F32" || !Array.isArray(shape) || !Array.isArray(offsets))
-      throw damaged(`"${name}" is ${dtype ?? "of no type"}, expected F32`);
+      throw damaged(path, `"${name}" is ${dtype ?? "of no type"}, expected F32`);
     const [from, to] = offsets as [number, number];
-    if (to - from !== 4 * sizeOf(shape) || from < 0 || 8 + length + to > bytes.length)
-      throw damaged(`the data of "${name}" are not all there`);
-    const data = new Float32Array(sizeOf(shape));
-    new Uint8Array(data.buffer).set(bytes.subarray(8 + length + from, 8 + length + to));
-    tensors.set(name, { dims: shape as readonly number[], data });
+    if (to - from !== 4 * sizeOf(shape) || from < 0 || to > data.length)
+      throw damaged(path, `the data of "${name}" are not all there`);
+    const values = new Float32Array(sizeOf(shape));
+    new Uint8Array(values.buffer).set(data.subarray(from, to));
+    tensors.set(name, { dims: shape as readonly number[], data: values });
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  return { tensors, metadata };
+}
+
+/** The header, and the bytes behind it where they are wanted. */
+async function readParts(path: string, withData: boolean) {
+  const file = await open(path).catch((cause) => {
+    throw damaged(path, (cause as Error).message, cause);
+  });
+  try {
+    const { size } = await file.stat();
+    if (size < 8) throw damaged(path, "it is too short");
+    const start = await readBytes(file, 0, 8);
+    const length = Number(start.readBigUInt64LE(0));
+    if (length > size - 8) throw damaged(path, "its header is longer than the file");
+    const text = (await readBytes(file, 8, length)).toString("utf8");
+    const data = withData ? await readBytes(file, 8 + length, size - 8 - length) : Buffer.alloc(0);
+    let header: Record<string, unknown>;
+    try {
+      header = JSON.parse(text) as Record<string, unknown>;
+    } catch (cause) {
+      throw damaged(path, "its header is no JSON", cause);
+    }
+    const { __metadata__: metadata = {}, ...entries } = header;
+    return { metadata: metadata as TensorFile["metadata"], entries, data };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readBytes(file: FileHandle, from: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), from + at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return bytes;
+}
+
+function damaged(path: string, why: string, cause?: unknown): HalpError {
+  return new HalpError("HALP_CHECKPOINT", `Cannot read the tensors of ${path}: ${why}.`, { file: path, cause });
 }

@@ -1,10 +1,11 @@
 /** A network that learns: batches in, weights that change from step to step. */
 import type { Batch } from "../data/index.js";
 import { HalpError } from "../errors.js";
+import { rankOf } from "../evaluation/index.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { Model } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
-import type { OperatorSpec } from "../operators/spec.js";
+import type { FindOperator } from "../operators/spec.js";
 import {
   createSession,
   type Feeds,
@@ -24,7 +25,7 @@ export interface TrainerOptions {
   readonly model: Model;
   /** Dims of its inputs, batch included. */
   readonly inputDims: ReadonlyMap<string, readonly number[]>;
-  readonly findOperator: (opType: string, domain: string) => OperatorSpec | undefined;
+  readonly findOperator: FindOperator;
   readonly loss: readonly LossTerm[];
   readonly optimizer: Optimizer;
   readonly teacher?: Model;
@@ -88,8 +89,7 @@ export interface Trainer extends Disposable {
 export function createTrainer(options: TrainerOptions): Trainer {
   const { findOperator, optimizer, inputDims, accumulate = 1 } = options;
   const original = analyzeGraph(options.model, findOperator, { inputDims });
-  const prepared = prepareForTraining(original, findOperator);
-  const analyzed = analyzeGraph(prepared, findOperator, { inputDims });
+  const analyzed = prepareForTraining(original, findOperator);
   const lossGraph = buildLossGraph(analyzed, options.loss, findOperator, options.teacher);
   const only = options.only && new Set(options.only);
   const parameters = findParameters(analyzed, findOperator).filter((p) => only?.has(p.name) ?? true);
@@ -102,7 +102,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
     );
   const [inputName, dims] = input;
   const batchSize = dims[0] ?? 1;
-  const weights = new Map(prepared.graph.initializers.map((t) => [t.name, t]));
+  const weights = new Map(analyzed.graph.initializers.map((t) => [t.name, t]));
   /** What the next run is fed: outputs of the last go in again as they are. */
   let state: Record<string, RuntimeTensor> = {};
   for (const slot of graph.slots) {
@@ -197,7 +197,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
     },
     model: () =>
       withWeights(
-        prepared,
+        analyzed.model,
         new Map(
           graph.slots
             .filter((s) => weights.has(s.input))
@@ -215,14 +215,10 @@ function numberOf(tensor: RuntimeTensor | undefined): number {
 
 function countCorrect(logits: Float32Array, labels: Int32Array): number {
   const classes = logits.length / labels.length;
-  let correct = 0;
-  labels.forEach((label, n) => {
-    let best = 0;
-    for (let k = 1; k < classes; k++)
-      if ((logits[n * classes + k] as number) > (logits[n * classes + best] as number)) best = k;
-    if (best === label) correct++;
-  });
-  return correct;
+  return labels.reduce(
+    (n, label, i) => n + (rankOf(logits.subarray(i * classes, (i + 1) * classes), label) === 0 ? 1 : 0),
+    0,
+  );
 }
 
 function checkBatch(batch: Batch, dims: readonly number[], name: string): void {

@@ -6,12 +6,10 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model, Node } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
 import { emitter } from "../operators/emit.js";
-import type { GradientRule, OperatorSpec, TrainingForm } from "../operators/spec.js";
+import type { FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
 import type { LossGraph } from "./loss-graph.js";
 import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
 import type { Parameter } from "./prepare.js";
-
-type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
 /** A tensor that a step reads and writes: fed as `input`, its next value is `output`. */
 export interface Slot {

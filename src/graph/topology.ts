@@ -18,6 +18,16 @@ export function namesInside(node: Node): string[] {
   return names;
 }
 
+/** All names of values in a graph, in its subgraphs too: those that a new value must not have. */
+export function namesOf(graph: Graph): string[] {
+  const inside = (node: Node) => [...node.attributes.values()].flatMap(subgraphsOf).flatMap(namesOf);
+  return [
+    ...graph.inputs.map((i) => i.name),
+    ...graph.initializers.map((t) => t.name),
+    ...graph.nodes.flatMap((n) => [...n.inputs, ...n.outputs, ...inside(n)]),
+  ].filter((name) => name !== "");
+}
+
 /** Nodes that a graph output depends on, through subgraphs too. */
 export function liveNodes(graph: Graph): ReadonlySet<Node> {
   const live = new Set<Node>();

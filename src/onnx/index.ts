@@ -6,4 +6,5 @@ export { mapTensors, tensorsOf } from "./map-tensors.js";
 export { readModel } from "./read-model.js";
 export { validateModel } from "./validate.js";
 export { inlineExternalData, packedModel } from "./write-external.js";
+export { type FileToWrite, writeFiles } from "./write-files.js";
 export { type WriteOptions, writeModel } from "./write-model.js";

@@ -18,9 +18,10 @@ export interface FileToWrite {
 /**
  * Writes all files under temporary names, then moves each to its place, in the order given: put last what refers to the
  * others. On failure nothing stays behind that was not complete.
+ * @param exitCode of the error; default 2, as the user may give another path
  * @throws HalpError HALP_OUTPUT_UNWRITABLE
  */
-export async function writeFiles(files: readonly FileToWrite[]): Promise<void> {
+export async function writeFiles(files: readonly FileToWrite[], exitCode?: number): Promise<void> {
   const suffix = `.${randomUUID()}.tmp`;
   const temporary: string[] = [];
   let path = "";
@@ -52,6 +53,7 @@ export async function writeFiles(files: readonly FileToWrite[]): Promise<void> {
       {
         file: path,
         cause,
+        ...(exitCode === undefined ? {} : { exitCode }),
       },
     );
   }

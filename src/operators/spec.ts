@@ -147,6 +147,9 @@ export interface Absorption {
 /** Undefined where the layer cannot take up constants (weights that are computed at run time). */
 export type AbsorbRule = (c: AbsorbContext) => Absorption | undefined;
 
+/** What is known of an operator, by type and domain; undefined: nothing. */
+export type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
+
 export interface OperatorSpec {
   readonly opType: string;
   /** "" unless said otherwise. */

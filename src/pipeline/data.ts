@@ -138,16 +138,27 @@ export async function judgeAccuracy(
   const { analyzed } = data.original;
   const dims = analyzed.types.get(analyzed.graph.outputs[0]?.name ?? "")?.dims ?? [];
   if (!data.judge.labelled || dims.length !== 2) return null;
-  const top1 = async (model: Model, phase: string) => {
-    using session = createSession(model, { threads: options.threads ?? 1 });
-    const { top1 } = await evaluate({
-      session,
-      dataset: data.judge,
-      batchSize: data.batchSize,
-      ...(options.signal ? { signal: options.signal } : {}),
-      onProgress: (p) => options.onProgress?.({ phase, done: p.done, total: p.total }),
-    });
-    return top1;
-  };
-  return { dense: await top1(dense, "accuracy of the original"), pruned: await top1(pruned, "accuracy of the pruned") };
+  const of = (model: Model, phase: string) => top1(model, data.judge, data.batchSize, options, phase);
+  return { dense: await of(dense, "accuracy of the original"), pruned: await of(pruned, "accuracy of the pruned") };
+}
+
+export type JudgeOptions = Pick<PruneOptions, "threads" | "signal" | "onProgress">;
+
+/** Share of the samples whose label has the highest score. */
+export async function top1(
+  model: Model,
+  dataset: Dataset,
+  batchSize: number,
+  { threads, signal, onProgress }: JudgeOptions,
+  phase: string,
+): Promise<number> {
+  using session = createSession(model, { threads: threads ?? 1 });
+  const found = await evaluate({
+    session,
+    dataset,
+    batchSize,
+    ...(signal ? { signal } : {}),
+    onProgress: ({ done, total }) => onProgress?.({ phase, done, total }),
+  });
+  return found.top1;
 }

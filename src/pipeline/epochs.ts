@@ -1,9 +1,10 @@
 /** Epochs of a training: driven in pieces, saved as they go, told of in a log; broken off and taken up again anywhere. */
-import { appendFile, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { appendFile, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
-import { type ChunkReport, readTensors, type Training } from "../finetune/index.js";
-import type { Model } from "../graph/ir.js";
+import { type ChunkReport, readMetadata, type Training } from "../finetune/index.js";
+import { writeText } from "./files.js";
+import type { Judge } from "./training-data.js";
 import type { Progress } from "./types.js";
 
 /** A line of `log.jsonl`. */
@@ -28,8 +29,8 @@ export interface EpochsOptions {
   readonly epochs: number;
   /** Steps that a training took before its first epoch, and epochs of the data that they used up. */
   readonly before?: { readonly steps: number; readonly epochs: number };
-  /** Accuracy on held-out data; null where there is none. */
-  readonly judge: (model: Model, phase: string) => Promise<number | null>;
+  /** Accuracy on held-out data; absent where it cannot be told. */
+  readonly judge?: Judge["accuracy"];
   readonly resume: boolean;
   /** Milliseconds between checkpoints within an epoch. Default 60,000. */
   readonly checkpointMs?: number;
@@ -37,7 +38,7 @@ export interface EpochsOptions {
   readonly onProgress?: (progress: Progress) => void;
   readonly onWarning?: (message: string) => void;
   readonly onEpoch?: (line: EpochLine) => void;
-  readonly clock: () => number;
+  readonly clock?: () => number;
 }
 
 export interface EpochsResult {
@@ -84,7 +85,8 @@ const pieceMs = 2000;
  *   is of another training; HALP_DATA_EMPTY, HALP_DATA_OPTION where the data make no epoch
  */
 export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
-  const { training, runFolder, signal, onProgress, clock, judge } = options;
+  const { training, runFolder, signal, onProgress, clock = () => performance.now() } = options;
+  const judge = async (phase: string) => (await options.judge?.(await training.model(), phase)) ?? null;
   const stepsPerEpoch = stepsOf(training);
   const first = options.before ?? { steps: 0, epochs: 0 };
   const totalSteps = first.steps + stepsPerEpoch * options.epochs;
@@ -96,7 +98,7 @@ export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
     log = (await readLog(runFolder)).filter((line) => line.epoch <= found.epoch);
   }
   await writeLog(runFolder, log);
-  const accuracyBefore = found ? found.accuracyBefore : await judge(await training.model(), "accuracy before");
+  const accuracyBefore = found ? found.accuracyBefore : await judge("accuracy before");
   let at: Progression = found ?? { ...start, accuracyBefore };
   let savedAt = clock();
   const save = async () => {
@@ -132,7 +134,7 @@ export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
       if (inARow === 0 && clock() - savedAt > (options.checkpointMs ?? 60_000)) await save();
     }
     const counted = at.step - at.skipped;
-    const accuracy = await judge(await training.model(), `accuracy after epoch ${at.epoch + 1}`);
+    const accuracy = await judge(`accuracy after epoch ${at.epoch + 1}`);
     const line: EpochLine = {
       epoch: at.epoch + 1,
       step: first.steps + at.epoch * stepsPerEpoch + at.step,
@@ -199,7 +201,7 @@ function advanced(at: Progression, piece: ChunkReport): Progression {
 }
 
 async function readProgress(checkpoint: string): Promise<Progression> {
-  const { metadata } = await readTensors(checkpoint);
+  const metadata = await readMetadata(checkpoint);
   try {
     return { ...start, ...(JSON.parse(metadata.progress ?? "") as Partial<Progression>) };
   } catch (cause) {
@@ -222,7 +224,5 @@ async function readLog(folder: string): Promise<EpochLine[]> {
 }
 
 async function writeLog(folder: string, lines: readonly EpochLine[]): Promise<void> {
-  const path = join(folder, files.log);
-  await writeFile(`${path}.tmp`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  await rename(`${path}.tmp`, path);
+  await writeText(join(folder, files.log), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

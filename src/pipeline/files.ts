@@ -45,10 +45,14 @@ export async function makeRunFolder(path: string): Promise<void> {
 }
 
 export async function writeJson(folder: string, name: string, value: unknown): Promise<void> {
-  const path = join(folder, name);
+  await writeText(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** @throws HalpError HALP_OUTPUT_UNWRITABLE */
+export async function writeText(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`);
+    await writeFile(temporary, text);
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });

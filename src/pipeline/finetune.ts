@@ -10,7 +10,6 @@ import {
   reinitialized,
 } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { analyzeGraph } from "../graph/infer.js";
 import type { Model } from "../graph/ir.js";
 import { readModel, writeModel } from "../onnx/index.js";
 import { classifierOf } from "../operators/classifier.js";
@@ -84,7 +83,9 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   const loss = options.loss ?? defaultLoss(analyzed, judge.labelled, teacher);
   if (loss.some(needsTeacher) && !teacher)
     throw new HalpError("HALP_LOSS", "This loss learns from another network: name it with --teacher.");
-  const network = options.reinitialize ? drawnAnew(analyzed, options.seed ?? 0) : analyzed.model;
+  const network = options.reinitialize
+    ? reinitialized(prepareForTraining(analyzed, findOperator), findOperator, options.seed ?? 0)
+    : analyzed.model;
   using training = await openTraining({
     model: network,
     inputDims: analyzed.inputDims,
@@ -94,22 +95,15 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     ...(teacher ? { teacher } : {}),
   });
   if (!options.resume) await writeJson(runFolder, "config.json", configOf(options, loss));
-  const { signal, onProgress, onEpoch, checkpointMs } = options;
   const { log, accuracyBefore, steps, skippedSteps } = await runEpochs({
+    ...options,
     training,
-    runFolder,
-    epochs,
-    judge: judge.accuracy,
+    ...(judge.accuracy ? { judge: judge.accuracy } : {}),
     resume: options.resume ?? false,
-    ...(signal ? { signal } : {}),
-    ...(onProgress ? { onProgress } : {}),
-    ...(onEpoch ? { onEpoch } : {}),
-    ...(checkpointMs === undefined ? {} : { checkpointMs }),
     onWarning: (message) => {
       warnings.push(message);
       options.onWarning?.(message);
     },
-    clock: options.clock ?? (() => performance.now()),
   });
   await writeModel(await training.model(), output);
   const result: FinetuneResult = {
@@ -136,13 +130,6 @@ function configOf(options: FinetuneOptions, loss: readonly LossTerm[]): object {
 /** A term as it can be written down: a graph by its name. */
 function describeTerm(term: LossTerm): object {
   return term.kind === "graph" ? { ...term, model: term.model.graph.name } : term;
-}
-
-function drawnAnew(analyzed: AnalyzedGraph, seed: number): Model {
-  const prepared = analyzeGraph(prepareForTraining(analyzed, findOperator), findOperator, {
-    inputDims: analyzed.inputDims,
-  });
-  return reinitialized(prepared, findOperator, seed);
 }
 
 /** @throws HalpError HALP_LOSS where there is nothing to learn from */

@@ -1,6 +1,7 @@
 /** The main job: a network and a budget in, a faster network out, both measured. */
 import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
+import { prepareForTraining } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { countParameters } from "../graph/parameters.js";
 import { writeModel } from "../onnx/index.js";
@@ -14,11 +15,11 @@ import { checkWritable, makeRunFolder, writeJson } from "./files.js";
 import { layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
-import { planOf, type RunState, readState, saveState } from "./run-state.js";
+import { type RunState, readState, saveState } from "./run-state.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
-import { bestOf, highest, settle } from "./settle.js";
-import { openStepTraining, type StepTraining, trainable } from "./step-training.js";
+import { bestOf, highest, type Measurement, settle } from "./settle.js";
+import { openStepTraining, type StepTraining } from "./step-training.js";
 import { prepareStep, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
 
@@ -45,7 +46,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   await checkWritable(options.output);
   await makeRunFolder(runFolder);
   const read = await openModel(options);
-  const analyzed = options.training ? trainable(read) : read;
+  const analyzed = options.training ? prepareForTraining(read, findOperator) : read;
   const { model } = analyzed;
   const coupling = analyzeCoupling(analyzed, findOperator, options);
   if (coupling.groups.every((g) => g.frozen !== undefined)) throw nothingToPrune(options.model, coupling);
@@ -72,12 +73,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
     verifyRewrite(present(), coupling, plan, rewritten, feeds.length > 0 ? { seed, feeds } : { seed }).maxError;
 
   const chosen = saved?.state.measured
-    ? {
-        ...saved.state.measured,
-        plan: planOf(saved.state),
-        kept: saved.state.kept,
-        predictedNs: saved.state.predictedNs,
-      }
+    ? { ...saved.state, ...saved.state.measured }
     : await choose({
         data,
         oracle,
@@ -139,14 +135,10 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
 }
 
 /** The network that the run ends with, before its last training. */
-interface Chosen {
+interface Chosen extends Measurement {
   readonly plan: Plan;
   readonly kept: number;
   readonly predictedNs: number;
-  readonly ratio: number;
-  readonly spread: number;
-  readonly denseNs: number;
-  readonly prunedNs: number;
   readonly rounds: number;
 }
 
@@ -166,7 +158,7 @@ interface Choosing {
 }
 
 async function choose(c: Choosing): Promise<Chosen> {
-  const { data, oracle, options, ratio, training } = c;
+  const { data, oracle, options, ratio } = c;
   const searches = await takeSteps(c);
   // Measured here, a network of another device's table tells nothing that could correct the target.
   const { best, rounds } = await settle(searches, c.targets.at(-1) as number, ratio, data.original.analyzed, {
@@ -176,19 +168,10 @@ async function choose(c: Choosing): Promise<Chosen> {
   });
   const { found, ...numbers } = best;
   const { plan, predictedNs } = found.candidate;
-  const chosen = { plan, kept: found.kept, predictedNs, ...numbers, rounds };
-  if (training) {
-    const { ratio: measuredRatio, spread, denseNs, prunedNs } = numbers;
-    await saveState(options.runFolder, training.weights.tensors, {
-      step: c.targets.length,
-      ratio,
-      plan: plan.kept.map((list) => [...list]),
-      kept: found.kept,
-      predictedNs,
-      measured: { ratio: measuredRatio, spread, denseNs, prunedNs, rounds },
-    });
-  }
-  return chosen;
+  const { kept } = found;
+  const measured = { ...numbers, rounds };
+  await save(c, { step: c.targets.length, ratio, plan, kept, predictedNs, measured });
+  return { plan, kept, predictedNs, ...measured };
 }
 
 /** Walks down the schedule. @returns the searches of its last steps; the last one's target is left to be searched. */
@@ -197,10 +180,7 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
   const { analyzed, coupling } = data.original;
   const origin = Int32Array.from({ length: coupling.channelCount }, (_, i) => i);
   let stage: Stage = { analyzed, coupling, origin, kept: 1, keptOf: () => undefined };
-  if (saved) {
-    const plan = planOf(saved);
-    stage = stageOf({ plan, model: apply(plan) }, saved.kept, coupling, options);
-  }
+  if (saved) stage = stageOf(apply(saved.plan), saved.kept, coupling, options);
   const score = training ? training.score : scoreOnly(data, options);
   // What an earlier step knows of importance is of other weights, where they are trained.
   const back = training && training.batchesPerStep > 0 ? 1 : lookBack;
@@ -216,17 +196,16 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
     const { candidate, kept } = found;
     c.verify(candidate.plan, candidate.model);
     await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, candidate, targetNs));
-    if (training)
-      await saveState(options.runFolder, training.weights.tensors, {
-        step: step + 1,
-        ratio: c.ratio,
-        plan: candidate.plan.kept.map((list) => [...list]),
-        kept,
-        predictedNs: candidate.predictedNs,
-      });
-    stage = stageOf(candidate, kept, coupling, options);
+    const { plan, predictedNs } = candidate;
+    await save(c, { step: step + 1, ratio: c.ratio, plan, kept, predictedNs });
+    stage = stageOf(candidate.model, kept, coupling, options);
   }
   return searches;
+}
+
+/** What a run with training goes on from. */
+async function save({ training, options }: Choosing, state: RunState): Promise<void> {
+  if (training) await saveState(options.runFolder, training.weights.tensors, state);
 }
 
 async function writeConfig(options: PruneOptions): Promise<void> {

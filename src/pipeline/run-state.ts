@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
 import { readTensors, type Tensors, writeTensors } from "../finetune/index.js";
+import type { Measurement } from "./settle.js";
 
 /** After a step of the schedule, or once the network was chosen and measured. */
 export interface RunState {
@@ -11,24 +12,19 @@ export interface RunState {
   readonly step: number;
   /** Budget as a fraction of the dense latency. */
   readonly ratio: number;
-  /** Channels of each group of the original that stay. */
-  readonly plan: readonly (readonly number[])[];
+  /** Of the original. */
+  readonly plan: Plan;
   readonly kept: number;
   readonly predictedNs: number;
   /** Of the network that was chosen. */
-  readonly measured?: {
-    readonly ratio: number;
-    readonly spread: number;
-    readonly denseNs: number;
-    readonly prunedNs: number;
-    readonly rounds: number;
-  };
+  readonly measured?: Measurement & { readonly rounds: number };
 }
 
 const file = "state.safetensors";
 
 export async function saveState(runFolder: string, tensors: Tensors, state: RunState): Promise<void> {
-  await writeTensors(join(runFolder, file), { tensors, metadata: { state: JSON.stringify(state) } });
+  const text = JSON.stringify({ ...state, plan: state.plan.kept.map((list) => [...list]) });
+  await writeTensors(join(runFolder, file), { tensors, metadata: { state: text } });
 }
 
 /** Undefined where no step was finished. @throws HalpError HALP_CHECKPOINT where the file is damaged */
@@ -37,12 +33,9 @@ export async function readState(runFolder: string): Promise<{ state: RunState; t
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const { tensors, metadata } = await readTensors(path);
   try {
-    return { state: JSON.parse(metadata.state ?? "") as RunState, tensors };
+    const stored = JSON.parse(metadata.state ?? "") as Omit<RunState, "plan"> & { readonly plan: readonly number[][] };
+    return { state: { ...stored, plan: { kept: stored.plan.map((list) => Int32Array.from(list)) } }, tensors };
   } catch (cause) {
     throw new HalpError("HALP_CHECKPOINT", `${path} does not say where its run stands.`, { file: path, cause });
   }
-}
-
-export function planOf(state: RunState): Plan {
-  return { kept: state.plan.map((list) => Int32Array.from(list)) };
 }

@@ -5,13 +5,16 @@ import { measurePair } from "../runtime/index.js";
 import type { Found, StepSearch } from "./steps.js";
 import type { PruneOptions } from "./types.js";
 
-/** A network that was measured against the dense one. */
-export interface Measured {
-  readonly found: Found;
+/** A network against the dense one. */
+export interface Measurement {
   readonly ratio: number;
   readonly spread: number;
   readonly denseNs: number;
   readonly prunedNs: number;
+}
+
+interface Measured extends Measurement {
+  readonly found: Found;
 }
 
 const defaultRounds = 3;

@@ -3,7 +3,6 @@
  * channels' importance is gathered from those very batches' gradients (arXiv 2110.10811, section 3.4).
  */
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Augmentation } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import {
@@ -14,8 +13,8 @@ import {
   prepareForTraining,
   type Recipe,
   readTensors,
-  type Tensors,
   type Training,
+  type TrainingJob,
   writeTensors,
 } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
@@ -54,12 +53,7 @@ export interface StepTraining {
   finish(pruned: { readonly model: Model; readonly keptOf: KeptOf }, resume: boolean): Promise<EpochsResult>;
 }
 
-/** A form of the network whose weights can be learnt; its shapes are known. */
-export function trainable(analyzed: AnalyzedGraph): AnalyzedGraph {
-  return analyzeGraph(prepareForTraining(analyzed, findOperator), findOperator, { inputDims: analyzed.inputDims });
-}
-
-/** @param original as {@link trainable} makes it */
+/** @param original as {@link prepareForTraining} makes it */
 export async function openStepTraining(
   original: AnalyzedGraph,
   options: PruneOptions,
@@ -80,10 +74,9 @@ export async function openStepTraining(
   const { batchesPerStep = 0, epochs = 0 } = wanted;
   const steps = options.steps ?? 1;
   const scratch = join(runFolder, "weights.safetensors");
-  let perEpoch: number | undefined;
 
-  const open = async (model: Model, sites: Parameters<typeof openTraining>[0]["scores"], channelCount: number) => {
-    const training = await openTraining({
+  const open = (model: Model, scores?: Pick<TrainingJob, "scores" | "channelCount">) =>
+    openTraining({
       model,
       inputDims,
       recipe: { ...wanted.recipe, loss },
@@ -91,11 +84,8 @@ export async function openStepTraining(
       threads: options.threads ?? 1,
       only,
       ...(loss.some(needsTeacher) ? { teacher: original.model } : {}),
-      ...(sites ? { scores: sites, channelCount } : {}),
+      ...scores,
     });
-    perEpoch ??= stepsOf(training);
-    return training;
-  };
   /** Goes on with what was learnt before. */
   const take = async (training: Training, keptOf: KeptOf) => {
     if (weights.tensors.size === 0) return;
@@ -113,20 +103,19 @@ export async function openStepTraining(
     async score(stage, step) {
       const { analyzed, coupling } = stage;
       const byGradient = (options.criterion ?? "taylor") === "taylor";
-      const sites = byGradient
-        ? findSites(analyzed, coupling).map(({ value, axis, channels, batchNorm }) => ({
-            value,
-            axis,
-            channels,
-            byBatchNorm: batchNorm !== undefined,
-          }))
-        : undefined;
-      using training = await open(analyzed.model, sites, coupling.channelCount);
+      const scores = findSites(analyzed, coupling).map(({ value, axis, channels, batchNorm }) => ({
+        value,
+        axis,
+        channels,
+        byBatchNorm: batchNorm !== undefined,
+      }));
+      const { channelCount } = coupling;
+      using training = await open(analyzed.model, byGradient ? { scores, channelCount } : undefined);
       await take(training, stage.keptOf);
       const total = new Float64Array(coupling.channelCount);
       let [taken, scored, skipped] = [0, 0, 0];
       const first = step * batchesPerStep;
-      const epochSteps = perEpoch ?? 1;
+      const epochSteps = stepsOf(training);
       while (taken < batchesPerStep) {
         signal?.throwIfAborted();
         const at = first + taken;
@@ -150,7 +139,11 @@ export async function openStepTraining(
           total: batchesPerStep,
           note: `loss ${piece.loss.toFixed(4)}`,
         });
-        if (piece.steps === 0) await wait(0);
+        if (piece.steps === 0)
+          throw new HalpError(
+            "HALP_DATA_EMPTY",
+            `${training.opened.data} gave fewer samples than it said it has; an epoch has no step ${(at % epochSteps) + 1}.`,
+          );
       }
       if (skipped === taken)
         throw new HalpError(
@@ -169,22 +162,16 @@ export async function openStepTraining(
       };
     },
     async finish({ model, keptOf }, resume) {
-      using training = await open(model, undefined, 0);
+      using training = await open(model);
       if (!resume) await take(training, keptOf);
       const used = steps * batchesPerStep;
-      const { onProgress, onWarning } = options;
       const result = await runEpochs({
+        ...options,
         training,
-        runFolder,
         epochs,
         before: { steps: used, epochs: Math.ceil(used / stepsOf(training)) },
-        judge: judge.accuracy,
+        ...(judge.accuracy ? { judge: judge.accuracy } : {}),
         resume,
-        ...(signal ? { signal } : {}),
-        ...(onProgress ? { onProgress } : {}),
-        ...(onWarning ? { onWarning } : {}),
-        onEpoch: (line) => options.onEpoch?.(line),
-        clock: options.clock ?? (() => performance.now()),
       });
       await give(training, keptOf);
       return result;
@@ -194,9 +181,8 @@ export async function openStepTraining(
 
 /** Criteria of the weights alone look at what was learnt. */
 async function weighed(stage: Stage, weights: WholeWeights, options: PruneOptions, step: number): Promise<Saliency> {
-  const learnt: Tensors = weights.partFor(stage.keptOf);
   const own = openWholeWeights(stage.analyzed);
-  own.absorb(learnt, () => undefined);
+  own.restore(weights.partFor(stage.keptOf));
   return await collectSaliency({
     analyzed: own.analyzed,
     coupling: stage.coupling,

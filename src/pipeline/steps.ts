@@ -108,12 +108,7 @@ export async function prepareStep(
 }
 
 /** Where a step begins: at what the last one found. */
-export function stageOf(
-  { model: rewritten }: { readonly plan: Plan; readonly model: RewriteResult },
-  kept: number,
-  original: Coupling,
-  choices: CouplingOptions,
-): Stage {
+export function stageOf(rewritten: RewriteResult, kept: number, original: Coupling, choices: CouplingOptions): Stage {
   const { analyzed } = rewritten;
   const coupling = analyzeCoupling(analyzed, findOperator, { ...choices, mayMiss: true });
   const origin = originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis));

@@ -34,9 +34,9 @@ export function openWholeWeights(original: AnalyzedGraph): WholeWeights {
     const constants = new Map([...original.constants].map(([name, t]) => [name, values.get(name) ?? t]));
     analyzed = { ...original, model, graph: model.graph, constants };
   };
+  const ownerNamed = (name: string) => (initializers.has(name) ? name : ownerOf(name));
   /** Offsets, at the original's size, of a part's elements in their order. */
-  const placesOf = (name: string, dims: readonly number[], keptOf: KeptOf): Int32Array => {
-    const owner = initializers.has(name) ? name : ownerOf(name);
+  const placesOf = (owner: string, dims: readonly number[], keptOf: KeptOf): Int32Array => {
     let places = Int32Array.of(0);
     dims.forEach((extent, axis) => {
       const kept = keptOf(owner, axis);
@@ -58,13 +58,15 @@ export function openWholeWeights(original: AnalyzedGraph): WholeWeights {
     tensors: whole,
     absorb(tensors, keptOf) {
       for (const [name, part] of tensors) {
-        const owner = initializers.get(name) ?? initializers.get(ownerOf(name));
+        const owner = initializers.get(ownerNamed(name));
         if (!owner) continue;
         const { dims } = owner;
-        const before = whole.get(name)?.data ?? initialOf(initializers.get(name), sizeOf(dims));
+        // State of the optimiser begins at zero.
+        const initial = () => (owner.name === name ? float32Of(owner) : new Float32Array(sizeOf(dims)));
+        const before = whole.get(name)?.data ?? initial();
         // A new array: what was handed out keeps its values.
         const data = Float32Array.from(before);
-        placesOf(name, dims, keptOf).forEach((place, i) => {
+        placesOf(owner.name, dims, keptOf).forEach((place, i) => {
           data[place] = part.data[i] as number;
         });
         whole.set(name, { dims, data });
@@ -74,8 +76,8 @@ export function openWholeWeights(original: AnalyzedGraph): WholeWeights {
     partFor(keptOf) {
       const parts = new Map<string, { dims: readonly number[]; data: Float32Array }>();
       for (const [name, { dims, data }] of whole) {
-        const owner = initializers.has(name) ? name : ownerOf(name);
-        const places = placesOf(name, dims, keptOf);
+        const owner = ownerNamed(name);
+        const places = placesOf(owner, dims, keptOf);
         parts.set(name, {
           dims: dims.map((d, axis) => keptOf(owner, axis)?.length ?? d),
           data: Float32Array.from(places, (place) => data[place] as number),
@@ -89,9 +91,4 @@ export function openWholeWeights(original: AnalyzedGraph): WholeWeights {
       update();
     },
   };
-}
-
-function initialOf(tensor: Tensor | undefined, size: number): Float32Array {
-  if (!tensor) return new Float32Array(size);
-  return float32Of(tensor);
 }

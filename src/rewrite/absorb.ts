@@ -12,7 +12,7 @@ import { attr, intAttr, withAttribute } from "../graph/attributes.js";
 import type { Graph, Node, Tensor } from "../graph/ir.js";
 import { float32Of, float32Tensor } from "../graph/tensors.js";
 import { namesInside } from "../graph/topology.js";
-import type { Absorption, OperatorSpec } from "../operators/spec.js";
+import type { Absorption, FindOperator } from "../operators/spec.js";
 import { fixedConstants } from "./constants.js";
 import type { Kept } from "./kept.js";
 import { nameGiver } from "./names.js";
@@ -38,8 +38,6 @@ interface Addend {
   readonly slot: number;
   readonly factor: number;
 }
-
-type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
 /** What the removed channels of a rewriting were taken for, and the layers that took it up. */
 export interface Removed {

@@ -8,7 +8,7 @@ import { analyzeGraph } from "../graph/infer.js";
 import type { Graph, Model, Node, Tensor, ValueInfo } from "../graph/ir.js";
 import { deriveTensor } from "../graph/lazy-tensor.js";
 import { removeDeadNodes } from "../graph/topology.js";
-import type { OperatorSpec } from "../operators/spec.js";
+import type { FindOperator } from "../operators/spec.js";
 import { absorbersOf, absorbRemoved, type Removed, type StandIns } from "./absorb.js";
 import { substitute } from "./clean.js";
 import { constantNode, cutTensor, fixedConstants } from "./constants.js";
@@ -23,8 +23,6 @@ import { plainNode } from "./plain-node.js";
 import { slicerFor } from "./slicing.js";
 import { flushSubnormals } from "./subnormals.js";
 import { traceAbsence, type Vanishing } from "./vanish.js";
-
-export type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
 export interface RewriteResult {
   readonly model: Model;

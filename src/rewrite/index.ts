@@ -1,5 +1,5 @@
 export type { StandIns } from "./absorb.js";
-export { type ApplyOptions, applyPlan, type FindOperator, type RewriteResult } from "./apply.js";
+export { type ApplyOptions, applyPlan, type RewriteResult } from "./apply.js";
 export { type Kept, keptBy } from "./kept.js";
 export { buildMasked } from "./masked.js";
 export { betaStandIns, meanStandIns } from "./stand-ins.js";

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { HalpError } from "../errors.js";
+import { HalpError, type PlainError, plainError } from "../errors.js";
 
 /**
  * Without these the C library maps large buffers anew at every run and hands them back, and the same convolution reads
@@ -50,13 +50,8 @@ interface Answer {
   readonly id: number;
   readonly result?: unknown;
   readonly progress?: unknown;
-  readonly error?: {
-    readonly code: string | undefined;
-    readonly message: string;
-    readonly exitCode?: number;
-    readonly node?: string;
-    readonly opType?: string;
-  };
+  /** Without a code: no HalpError. */
+  readonly error?: PlainError | { readonly code: undefined; readonly message: string };
 }
 interface Waiting {
   readonly resolve: (v: unknown) => void;
@@ -178,19 +173,7 @@ async function answerTo(question: Question, handlers: Handlers): Promise<Answer>
     if (!handler) throw new Error(`The child process knows no request "${name}".`);
     return { id, result: await handler(payload as never, (progress) => process.send?.({ id, progress })) };
   } catch (e) {
-    if (e instanceof HalpError) {
-      const { code, message, exitCode, node, opType } = e;
-      return {
-        id,
-        error: {
-          code,
-          message,
-          exitCode,
-          ...(node === undefined ? {} : { node }),
-          ...(opType === undefined ? {} : { opType }),
-        },
-      };
-    }
+    if (e instanceof HalpError) return { id, error: plainError(e) };
     return { id, error: { code: undefined, message: e instanceof Error ? (e.stack ?? e.message) : String(e) } };
   }
 }

@@ -1,6 +1,6 @@
 /** What is differentiated: the loss of a classifier, or random projections of any network's outputs. */
 import type { Seed } from "../autodiff/index.js";
-import type { Random } from "../data/index.js";
+import { type Random, targetsOf } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { GraphBuilder } from "../graph/builder.js";
@@ -45,10 +45,11 @@ export function classifierObjective(
     seeds: [{ value: logits, gradient: seed }],
     perSample: loss === "own-labels",
     feeds: (random, labels) => {
-      const data = new Float32Array(batch * classes);
-      if (loss === "own-labels")
-        for (let i = 0; i < data.length; i++) data[i] = -Math.log(-Math.log(inside(random.uniform())));
-      else fillTargets(data, labels, batch, classes);
+      const noise = () => -Math.log(-Math.log(inside(random.uniform())));
+      const data =
+        loss === "own-labels"
+          ? Float32Array.from({ length: batch * classes }, noise)
+          : targetsOf(labels, batch, classes);
       return { [input]: floatTensor(data, dims) };
     },
   };
@@ -56,22 +57,6 @@ export function classifierObjective(
 
 /** Into the open interval (0, 1): Gumbel noise is infinite at its ends. */
 const inside = (u: number) => 1e-12 + u * (1 - 2e-12);
-
-function fillTargets(data: Float32Array, labels: Int32Array | undefined, batch: number, classes: number): void {
-  if (labels?.length !== batch)
-    throw new HalpError(
-      "HALP_LABELS_MISSING",
-      `The loss is cross-entropy, which needs a label for each of the ${batch} samples; came ${labels?.length ?? "none"}. Give labels, or leave the loss to halp.`,
-    );
-  labels.forEach((label, n) => {
-    if (label < 0 || label >= classes)
-      throw new HalpError(
-        "HALP_LABEL_RANGE",
-        `Expected labels from 0 to ${classes - 1}, as many as the network has classes; came ${label}.`,
-      );
-    data[n * classes + label] = 1;
-  });
-}
 
 /** Seed: random signs on every float output, divided by the root mean square (over samples) of that output's norm. */
 export function projectionObjective(builder: GraphBuilder, analyzed: AnalyzedGraph): Objective {

@@ -8,18 +8,7 @@ import { readModel, writeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { type PruneOptions, type PruneResult, prune } from "../../src/pipeline/index.js";
 import { Net } from "../coupling/zoo.js";
-
-/** A small residual network, wide enough that channels cost something. */
-function residualNet() {
-  const n = new Net();
-  let x = n.relu(n.bn("bn0", n.conv("stem", n.input(3, 32), 3, 32), 32));
-  for (const block of ["a", "b"]) {
-    const mid = n.relu(n.bn(`${block}.bn1`, n.conv(`${block}.1`, x, 32, 64), 64));
-    x = n.relu(n.op("Add", [n.bn(`${block}.bn2`, n.conv(`${block}.2`, mid, 64, 32), 32), x]));
-  }
-  n.head(x, 32);
-  return n.model();
-}
+import { residualNet } from "./networks.js";
 
 const folder = await mkdtemp(join(tmpdir(), "halp-prune-"));
 t.teardown(() => rm(folder, { recursive: true, force: true }));

@@ -5,9 +5,9 @@ import t from "tap";
 import { float32Of } from "../../src/graph/tensors.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { type FinetuneOptions, finetune, type PruneOptions, prune } from "../../src/pipeline/index.js";
-import { Net } from "../coupling/zoo.js";
 import { bytesOf, npyBytes } from "../data/files.js";
 import { patternBatch } from "../finetune/networks.js";
+import { residualNet } from "./networks.js";
 
 const folder = t.testdir();
 const data = join(folder, "data");
@@ -21,15 +21,8 @@ for (const [part, seed] of [
   writeFileSync(join(data, `y_${part}.npy`), npyBytes("<i4", [96], bytesOf(labels ?? new Int32Array())));
 }
 
-const n = new Net();
-let x = n.relu(n.bn("bn0", n.conv("stem", n.input(3, 8), 3, 32), 32));
-for (const block of ["a", "b"]) {
-  const mid = n.relu(n.bn(`${block}.bn1`, n.conv(`${block}.1`, x, 32, 64), 64));
-  x = n.relu(n.op("Add", [n.bn(`${block}.bn2`, n.conv(`${block}.2`, mid, 64, 32), 32), x]));
-}
-n.head(x, 32);
 const model = join(folder, "net.onnx");
-const fixed = n.model();
+const fixed = residualNet(8);
 const open = (list: typeof fixed.graph.inputs) =>
   list.map((v) => ({ ...v, dims: ["batch", ...(v.dims ?? []).slice(1)] }));
 await writeModel(

@@ -4,12 +4,12 @@ import type { Comparison, Evaluation } from "../../evaluation/index.js";
 import type { AnalyzedGraph } from "../../graph/analysis.js";
 import type { Session } from "../../runtime/index.js";
 import type { CommandContext, CommandSpec } from "../command.js";
+import { dataOptionNames, dataOptions } from "../data-options.js";
 import { loadModel } from "../load-model.js";
 import type { OptionValues } from "../options.js";
 import { formatPercent } from "../quantities.js";
 import { printable } from "../style.js";
 import { renderTable } from "../table.js";
-import { dataOptions } from "./prune.js";
 
 /** Samples a run where the model leaves the batch size open and --batch says nothing. */
 const openBatch = 32;
@@ -20,20 +20,7 @@ export const evaluateCommand: CommandSpec = {
   name: "evaluate",
   args: [["<MODEL>", "ONNX file"]],
   summary: "accuracy over labelled data, or how far the outputs agree with another model's",
-  options: [
-    "data",
-    "dataKind",
-    "split",
-    "labels",
-    "limit",
-    "mean",
-    "std",
-    "against",
-    "input",
-    "batch",
-    "threads",
-    "seed",
-  ],
+  options: [...dataOptionNames, "split", "against", "input", "batch", "threads", "seed"],
   readsConfig: true,
   examples: [
     "halp evaluate model.onnx --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",

@@ -2,13 +2,13 @@ import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
 import type { FinetuneOptions, FinetuneResult } from "../../pipeline/index.js";
 import type { CommandContext, CommandSpec } from "../command.js";
+import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
 import { formatPercent } from "../quantities.js";
-import { epochText, recipeOf, recipeOptions } from "../recipe.js";
 import { printable } from "../style.js";
 import { renderTable } from "../table.js";
-import { dataOptions } from "./prune.js";
+import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
 
 export const finetuneCommand: CommandSpec = {
   name: "finetune",
@@ -21,12 +21,7 @@ export const finetuneCommand: CommandSpec = {
     "input",
     "batch",
     "threads",
-    "data",
-    "dataKind",
-    "labels",
-    "limit",
-    "mean",
-    "std",
+    ...dataOptionNames,
     "epochs",
     "reinitialize",
     ...recipeOptions,
@@ -56,31 +51,20 @@ async function finetuneOptions(
   const name = basename(model).replace(/\.onnx$/i, "");
   const data = dataOptions(options);
   if (!data) throw new HalpError("HALP_DATA_MISSING", "There is nothing to train on. Give data with --data.");
-  const { parseLoss } = await import("../parse-loss.js");
-  const loss = options.trainLoss === undefined ? undefined : parseLoss(options.trainLoss, options);
-  const { parseAugmentation } = await import("../../data/index.js");
   return {
     model,
     data,
     output: options.output ?? `${name}.trained.onnx`,
     runFolder: options.run ?? join(".halp", "runs", `${name}.training`),
     epochs: options.epochs ?? 10,
-    recipe: recipeOf(options),
-    ...given("resume", options.resume === undefined ? undefined : true),
-    command: context.command,
+    ...(await howToTrain(options)),
     ...given("reinitialize", options.reinitialize),
     ...given("teacher", options.teacher),
-    ...given("loss", loss),
-    ...given("augment", options.augment === undefined ? undefined : parseAugmentation(options.augment)),
     ...given("inputs", options.input),
     ...given("batch", options.batch),
     ...given("threads", options.threads),
     ...given("seed", options.seed),
-    signal: context.signal,
-    onProgress: context.progress.update,
-    onWarning: context.warn,
-    onEpoch: (line) => context.progress.say(epochText(line)),
-    clock: context.io.clock,
+    ...controlsOf(options, context),
   };
 }
 

@@ -1,14 +1,15 @@
 import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
 import type { StepTrainingOptions } from "../../pipeline/index.js";
-import type { DataOptions, PruneOptions, PruneResult } from "../../pipeline/types.js";
+import type { PruneOptions, PruneResult } from "../../pipeline/types.js";
 import type { WidthLimit } from "../../problem/index.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
+import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
-import { epochText, recipeOf, recipeOptions } from "../recipe.js";
 import { renderPruneResult } from "../render-prune-result.js";
+import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
 
 export const pruneCommand: CommandSpec = {
   name: "prune",
@@ -22,12 +23,7 @@ export const pruneCommand: CommandSpec = {
     "batch",
     "threads",
     "pin",
-    "data",
-    "dataKind",
-    "labels",
-    "limit",
-    "mean",
-    "std",
+    ...dataOptionNames,
     "criterion",
     "loss",
     "standIn",
@@ -98,13 +94,7 @@ async function pruneOptions(model: string, options: OptionValues, context: Comma
     ...given("device", options.device),
     ...given("seed", options.seed),
     ...given("training", training),
-    ...given("resume", options.resume === undefined ? undefined : true),
-    command: context.command,
-    onEpoch: (line) => context.progress.say(epochText(line)),
-    signal: context.signal,
-    onProgress: context.progress.update,
-    onWarning: context.warn,
-    clock: context.io.clock,
+    ...controlsOf(options, context),
   };
 }
 
@@ -112,15 +102,11 @@ async function pruneOptions(model: string, options: OptionValues, context: Comma
 async function trainingOptions(options: OptionValues): Promise<StepTrainingOptions | undefined> {
   const { epochs = 0, trainSteps = 0 } = options;
   if (epochs === 0 && trainSteps === 0) return undefined;
-  const { parseAugmentation } = await import("../../data/index.js");
-  const { parseLoss } = await import("../parse-loss.js");
   return {
+    ...(await howToTrain(options)),
     epochs,
     batchesPerStep: trainSteps,
-    recipe: recipeOf(options),
     ...given("batch", options.trainBatch),
-    ...given("loss", options.trainLoss === undefined ? undefined : parseLoss(options.trainLoss, options)),
-    ...given("augment", options.augment === undefined ? undefined : parseAugmentation(options.augment)),
   };
 }
 
@@ -128,19 +114,6 @@ async function trainingOptions(options: OptionValues): Promise<StepTrainingOptio
 export function widthLimits({ minChannels, maxPruneRatio }: OptionValues): readonly WidthLimit[] | undefined {
   const limits = [...(minChannels ?? []), ...(maxPruneRatio ?? [])];
   return limits.length > 0 ? limits : undefined;
-}
-
-/** What --data and its companions say; undefined without --data. */
-export function dataOptions(options: OptionValues): DataOptions | undefined {
-  if (options.data === undefined) return undefined;
-  return {
-    path: options.data,
-    ...given("kind", options.dataKind),
-    ...given("limit", options.limit),
-    ...given("mean", options.mean),
-    ...given("std", options.std),
-    ...given("labels", options.labels),
-  };
 }
 
 /** Prints the result; a missed budget has one too, and its error still comes after it. */

@@ -1,6 +1,7 @@
 /** How a network is trained: what commands that train have in common. */
 import type { Optimizer, Recipe } from "../finetune/index.js";
 import type { EpochLine } from "../pipeline/index.js";
+import type { CommandContext } from "./command.js";
 import { given } from "./given.js";
 import type { OptionName, OptionValues } from "./options.js";
 import { formatDuration, formatPercent } from "./quantities.js";
@@ -23,8 +24,7 @@ export const recipeOptions: readonly OptionName[] = [
   "augment",
 ];
 
-/** What the options say of a training. */
-export function recipeOf(options: OptionValues): Omit<Recipe, "loss"> {
+function recipeOf(options: OptionValues): Omit<Recipe, "loss"> {
   const optimizer: Optimizer =
     options.optimizer === "adamw"
       ? { kind: "adamw", weightDecay: options.weightDecay ?? 0.01 }
@@ -47,8 +47,35 @@ export function recipeOf(options: OptionValues): Omit<Recipe, "loss"> {
   };
 }
 
+/** What the options say of a training. */
+export async function howToTrain(options: OptionValues) {
+  const { trainLoss, augment } = options;
+  const [{ parseAugmentation }, { parseLoss }] = await Promise.all([
+    import("../data/index.js"),
+    import("./parse-loss.js"),
+  ]);
+  return {
+    recipe: recipeOf(options),
+    ...given("loss", trainLoss === undefined ? undefined : parseLoss(trainLoss, options)),
+    ...given("augment", augment === undefined ? undefined : parseAugmentation(augment)),
+  };
+}
+
+/** How a run that may train is watched, stopped and begun again. */
+export function controlsOf({ resume }: OptionValues, { command, io, progress, signal, warn }: CommandContext) {
+  return {
+    ...given("resume", resume === undefined ? undefined : true),
+    command,
+    signal,
+    onProgress: progress.update,
+    onWarning: warn,
+    onEpoch: (line: EpochLine) => progress.say(epochText(line)),
+    clock: io.clock,
+  };
+}
+
 /** An epoch in one line. */
-export function epochText(line: EpochLine): string {
+function epochText(line: EpochLine): string {
   const accuracy = line.accuracy === null ? "" : `, accuracy ${formatPercent(line.accuracy, 2)}`;
   return `epoch ${line.epoch}: loss ${line.loss.toFixed(4)}${accuracy}, ${formatDuration(line.seconds * 1000)}`;
 }
