@@ -159,6 +159,8 @@ class ConvolutionTimerObject : public Napi::ObjectWrap<ConvolutionTimerObject> {
       result.Set("milliseconds", milliseconds);
       result.Set("algorithm", algorithmName(timing.algorithm));
       result.Set("workspaceBytes", static_cast<double>(timing.workspaceBytes));
+      result.Set("perSample", timing.perSample);
+      result.Set("captured", timing.captured);
       return result;
     });
   }

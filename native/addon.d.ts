@@ -109,7 +109,7 @@ export interface TimingOptions {
   readonly warmup?: number;
   /** Samples. Default 50. */
   readonly repetitions?: number;
-  /** Convolutions between two events. Default 1. */
+  /** Convolutions between two events, at most 10000. Default (0): as many as take half a millisecond, at most 128. */
   readonly perSample?: number;
   /** Algorithms that need more workspace are left out. Default 2^30. */
   readonly workspaceLimitBytes?: number;
@@ -118,9 +118,12 @@ export interface TimingOptions {
 export interface ConvolutionTiming {
   /** One for each repetition, per convolution, by CUDA events. */
   readonly milliseconds: Float64Array;
-  /** The one cuDNN found fastest: "IMPLICIT_PRECOMP_GEMM". */
+  /** The fastest: "IMPLICIT_PRECOMP_GEMM". */
   readonly algorithm: string;
   readonly workspaceBytes: number;
+  readonly perSample: number;
+  /** Whether they were given to the GPU at once, as a graph. If not, a short convolution's time is that of the host's queueing. */
+  readonly captured: boolean;
 }
 
 /** Owns a stream, a cuDNN handle and device memory on one GPU: dispose of it. One thread at a time. */

@@ -1,8 +1,10 @@
 #include "convolution-timer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <limits>
 
 #include "native-error.h"
@@ -24,6 +26,12 @@ std::size_t product(std::initializer_list<int> factors) {
 
 int dataType(Precision precision) { return precision == Precision::Fp16 ? kCudnnHalf : kCudnnFloat; }
 std::size_t elementBytes(Precision precision) { return precision == Precision::Fp16 ? 2 : 4; }
+
+// Convolutions that fill so many milliseconds; 8 where it is not known how long one takes.
+int countFor(double milliseconds, double fill, int most) {
+  if (!(milliseconds > 0)) return std::min(8, most);
+  return static_cast<int>(std::clamp(std::ceil(fill / milliseconds), 1.0, static_cast<double>(most)));
+}
 
 }  // namespace
 
@@ -80,8 +88,17 @@ struct ConvolutionTimer::Plan {
   Owned<CudnnDescriptor> x, w, y, bias, convolution, activation;
   int algorithm = 0;
   std::size_t workspaceBytes = 0;
+  int mathType = 0;
   bool fused = false;
   bool residual = false;
+};
+
+// Convolutions one after the other. As a graph they cost the host one call together, and a sample shows what the GPU takes for
+// them. Without it the sample of a short one shows how fast the host queues: cuDNN takes tens of microseconds for each.
+struct ConvolutionTimer::Row {
+  Owned<CudaGraph> graph;
+  Owned<CudaGraphExec> executable;
+  int count = 1;
 };
 
 ConvolutionTimer::ConvolutionTimer(int device, const LibraryNames& names) : driver_(names.cuda), cudnn_(names.cudnn) {
@@ -210,8 +227,8 @@ ConvolutionTimer::Plan ConvolutionTimer::prepare(const Convolution& c) {
           "cudnnSetConvolution2dDescriptor");
   n.check(n.cudnnSetConvolutionGroupCount(conv, c.groups), "cudnnSetConvolutionGroupCount");
   // FMA keeps FP32 from being rounded to TF32, which the default allows from Ampere on.
-  n.check(n.cudnnSetConvolutionMathType(conv, c.precision == Precision::Fp32 ? kCudnnFmaMath : kCudnnTensorOpMath),
-          "cudnnSetConvolutionMathType");
+  plan.mathType = c.precision == Precision::Fp32 ? kCudnnFmaMath : kCudnnTensorOpMath;
+  n.check(n.cudnnSetConvolutionMathType(conv, plan.mathType), "cudnnSetConvolutionMathType");
   if (plan.fused) {
     plan.bias = tensor();
     n.check(n.cudnnSetTensor4dDescriptor(plan.bias.get(), format, type, 1, c.outChannels, 1, 1), "cudnnSetTensor4dDescriptor");
@@ -254,8 +271,10 @@ void ConvolutionTimer::reserveWorkspace(std::vector<std::size_t> sizes) {
   }
 }
 
-void ConvolutionTimer::chooseAlgorithm(const Convolution& c, Plan& plan, std::size_t workspaceLimit) {
+std::vector<ConvolutionTimer::Candidate> ConvolutionTimer::candidatesFor(const Convolution& c, const Plan& plan,
+                                                                         std::size_t workspaceLimit) {
   const auto& n = cudnn_;
+  const int mathType = c.precision == Precision::Fp32 ? kCudnnFmaMath : kCudnnTensorOpMath;
   const auto sizeOf = [&](int algorithm, std::size_t& bytes) {
     return n.cudnnGetConvolutionForwardWorkspaceSize(handle_.get(), plan.x.get(), plan.w.get(), plan.convolution.get(),
                                                      plan.y.get(), algorithm, &bytes);
@@ -264,9 +283,7 @@ void ConvolutionTimer::chooseAlgorithm(const Convolution& c, Plan& plan, std::si
     std::size_t bytes = 0;
     n.check(sizeOf(kCudnnImplicitPrecompGemm, bytes), "cudnnGetConvolutionForwardWorkspaceSize");
     reserve(workspace_, bytes);
-    plan.algorithm = kCudnnImplicitPrecompGemm;
-    plan.workspaceBytes = bytes;
-    return;
+    return {{kCudnnImplicitPrecompGemm, bytes, mathType, 0}};
   }
   std::vector<std::size_t> sizes;
   for (int algorithm = 0; algorithm < kCudnnForwardAlgorithms; algorithm++) {
@@ -285,27 +302,84 @@ void ConvolutionTimer::chooseAlgorithm(const Convolution& c, Plan& plan, std::si
                                                    weights_.pointer(), plan.convolution.get(), plan.y.get(), output_.pointer(),
                                                    kCudnnForwardAlgorithms, &count, found, workspace_.pointer(), available),
           "cudnnFindConvolutionForwardAlgorithmEx");
-  // Sorted by time, failures last. A fused form need not exist for the fastest of them: then the next is taken.
-  CudnnStatus refused = 0;
+  // Sorted by time, failures last.
+  std::vector<Candidate> candidates;
   for (int i = 0; i < std::min(count, int{kCudnnForwardAlgorithms}); i++) {
-    const auto& candidate = found[i];
-    if (candidate.status != 0 || candidate.workspaceBytes > available) continue;
-    n.check(n.cudnnSetConvolutionMathType(plan.convolution.get(),
-                                          c.precision == Precision::Fp32 ? int{kCudnnFmaMath} : candidate.mathType),
-            "cudnnSetConvolutionMathType");
-    plan.algorithm = candidate.algorithm;
-    plan.workspaceBytes = candidate.workspaceBytes;
-    if (!plan.fused) return;
-    try {
-      forward(plan);
-      return;
-    } catch (const NativeError& error) {
-      if (error.code != "HALP_CUDNN_UNSUPPORTED") throw;
-      refused = error.status;
+    const auto& each = found[i];
+    if (each.status != 0 || each.workspaceBytes > available) continue;
+    candidates.push_back({each.algorithm, each.workspaceBytes, c.precision == Precision::Fp32 ? mathType : each.mathType,
+                          static_cast<double>(each.milliseconds)});
+  }
+  if (candidates.empty()) throwNoForm(plan, 0);
+  return candidates;
+}
+
+void ConvolutionTimer::use(const Candidate& candidate, Plan& plan) {
+  if (plan.mathType != candidate.mathType) {
+    cudnn_.check(cudnn_.cudnnSetConvolutionMathType(plan.convolution.get(), candidate.mathType), "cudnnSetConvolutionMathType");
+    plan.mathType = candidate.mathType;
+  }
+  plan.algorithm = candidate.algorithm;
+  plan.workspaceBytes = candidate.workspaceBytes;
+}
+
+bool ConvolutionTimer::tryCandidate(const Candidate& candidate, Plan& plan, CudnnStatus& refused) {
+  use(candidate, plan);
+  try {
+    forward(plan);
+    return true;
+  } catch (const NativeError& error) {
+    if (error.code != "HALP_CUDNN_UNSUPPORTED") throw;
+    refused = error.status;
+    return false;
+  }
+}
+
+void ConvolutionTimer::throwNoForm(const Plan& plan, CudnnStatus refused) {
+  if (refused != 0) {
+    cudnn_.check(refused, plan.fused ? "cudnnConvolutionBiasActivationForward" : "cudnnConvolutionForward");
+  }
+  throw NativeError("HALP_CUDNN_UNSUPPORTED", "cudnnFindConvolutionForwardAlgorithmEx: cuDNN has no algorithm for this convolution.");
+}
+
+// cuDNN's search runs each algorithm once, on a GPU whose clock may just be rising and with kernels that may just be loading: on an
+// H100 its order was seen to be wrong by 40 %. So all that it found are timed here, those within half of the first round's best
+// again, three times over by turns; the least of an algorithm's times counts.
+double ConvolutionTimer::chooseFastest(const std::vector<Candidate>& candidates, Plan& plan) {
+  constexpr double kStillIn = 1.5;
+  constexpr int kRounds = 3;
+  struct Contender {
+    Candidate candidate;
+    Row row;
+    double milliseconds;
+  };
+  std::vector<Contender> contenders;
+  CudnnStatus refused = 0;
+  for (const Candidate& candidate : candidates) {
+    if (!tryCandidate(candidate, plan, refused)) continue;
+    Row row = rowOf(plan, countFor(candidate.milliseconds, 0.1, 16));
+    const std::vector<double> times = timeRow(row, plan, 1, 2);
+    contenders.push_back({candidate, std::move(row), *std::min_element(times.begin(), times.end())});
+  }
+  if (contenders.empty()) throwNoForm(plan, refused);
+  const auto faster = [](const Contender& a, const Contender& b) { return a.milliseconds < b.milliseconds; };
+  const double first = std::min_element(contenders.begin(), contenders.end(), faster)->milliseconds;
+  contenders.erase(std::remove_if(contenders.begin(), contenders.end(),
+                                  [&](const Contender& each) { return each.milliseconds > kStillIn * first; }),
+                   contenders.end());
+  for (Contender& each : contenders) {
+    use(each.candidate, plan);
+    each.row = rowOf(plan, countFor(each.milliseconds, 0.25, 64));
+  }
+  for (int round = 0; round < kRounds; round++) {
+    for (Contender& each : contenders) {
+      use(each.candidate, plan);
+      for (const double ms : timeRow(each.row, plan, 1, 3)) each.milliseconds = std::min(each.milliseconds, ms);
     }
   }
-  if (refused != 0) n.check(refused, "cudnnConvolutionBiasActivationForward");
-  throw NativeError("HALP_CUDNN_UNSUPPORTED", "cudnnFindConvolutionForwardAlgorithmEx: cuDNN has no algorithm for this convolution.");
+  const auto fastest = std::min_element(contenders.begin(), contenders.end(), faster);
+  use(fastest->candidate, plan);
+  return fastest->milliseconds;
 }
 
 void ConvolutionTimer::forward(const Plan& plan) {
@@ -327,12 +401,62 @@ void ConvolutionTimer::forward(const Plan& plan) {
           "cudnnConvolutionBiasActivationForward");
 }
 
+ConvolutionTimer::Row ConvolutionTimer::rowOf(const Plan& plan, int count) {
+  Row row;
+  row.count = count;
+  driver_.check(driver_.cuStreamBeginCapture_v2(stream_.get(), kCudaCaptureThreadLocal), "cuStreamBeginCapture_v2");
+  std::exception_ptr failed;
+  try {
+    for (int i = 0; i < count; i++) forward(plan);
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  CudaGraph graph = nullptr;
+  const CudaResult ended = driver_.cuStreamEndCapture(stream_.get(), &graph);
+  if (graph) row.graph = {graph, [this](CudaGraph g) { driver_.cuGraphDestroy(g); }};
+  if (ended >= kCudaFirstCaptureError && ended <= kCudaLastCaptureError) return row;
+  if (failed) std::rethrow_exception(failed);
+  driver_.check(ended, "cuStreamEndCapture");
+  CudaGraphExec executable = nullptr;
+  driver_.check(driver_.cuGraphInstantiateWithFlags(&executable, graph, 0), "cuGraphInstantiateWithFlags");
+  row.executable = {executable, [this](CudaGraphExec e) { driver_.cuGraphExecDestroy(e); }};
+  return row;
+}
+
+void ConvolutionTimer::start(const Row& row, const Plan& plan) {
+  if (row.executable.get()) {
+    driver_.check(driver_.cuGraphLaunch(row.executable.get(), stream_.get()), "cuGraphLaunch");
+    return;
+  }
+  for (int i = 0; i < row.count; i++) forward(plan);
+}
+
+std::vector<double> ConvolutionTimer::timeRow(const Row& row, const Plan& plan, int warmups, int repetitions) {
+  // All is queued before the first wait, so that the GPU does not idle between the repetitions.
+  std::vector<Owned<CudaEvent>> events;
+  for (int i = 0; i <= repetitions; i++) events.push_back(createEvent());
+  for (int i = 0; i < warmups; i++) start(row, plan);
+  driver_.check(driver_.cuEventRecord(events[0].get(), stream_.get()), "cuEventRecord");
+  for (int i = 1; i <= repetitions; i++) {
+    start(row, plan);
+    driver_.check(driver_.cuEventRecord(events[static_cast<std::size_t>(i)].get(), stream_.get()), "cuEventRecord");
+  }
+  driver_.check(driver_.cuEventSynchronize(events.back().get()), "cuEventSynchronize");
+  std::vector<double> milliseconds;
+  for (std::size_t i = 1; i < events.size(); i++) {
+    float elapsed = 0;
+    driver_.check(driver_.cuEventElapsedTime(&elapsed, events[i - 1].get(), events[i].get()), "cuEventElapsedTime");
+    milliseconds.push_back(static_cast<double>(elapsed) / row.count);
+  }
+  return milliseconds;
+}
+
 Timing ConvolutionTimer::time(const Convolution& convolution, const TimingOptions& options) {
   ensureOpen();
   convolution.validate();
-  if (options.warmup < 0 || options.repetitions < 1 || options.perSample < 1 || options.warmup > 1000000 ||
-      options.repetitions > 1000000 || options.perSample > 1000000) {
-    throw argumentError("warmup is at least 0, repetitions and perSample at least 1, each at most a million.");
+  if (options.warmup < 0 || options.repetitions < 1 || options.perSample < 0 || options.warmup > 1000000 ||
+      options.repetitions > 1000000 || options.perSample > 10000) {
+    throw argumentError("warmup is at least 0 and repetitions at least 1, each at most a million; perSample is at most 10000.");
   }
   const ContextScope scope(driver_, context_.get());
   try {
@@ -341,26 +465,15 @@ Timing ConvolutionTimer::time(const Convolution& convolution, const TimingOption
     fillWithNoise(weights_, convolution.weightSize(), convolution.precision);
     if (plan.fused) fillWithNoise(bias_, static_cast<std::size_t>(convolution.outChannels), convolution.precision);
     if (plan.residual) fillWithNoise(residual_, convolution.outSize(), convolution.precision);
-    chooseAlgorithm(convolution, plan, options.workspaceLimit);
-
-    // All is queued before the first wait, so that the GPU does not idle between the repetitions.
-    std::vector<Owned<CudaEvent>> events;
-    for (int i = 0; i <= options.repetitions; i++) events.push_back(createEvent());
-    for (int i = 0; i < options.warmup; i++) forward(plan);
-    driver_.check(driver_.cuEventRecord(events[0].get(), stream_.get()), "cuEventRecord");
-    for (int i = 1; i <= options.repetitions; i++) {
-      for (int k = 0; k < options.perSample; k++) forward(plan);
-      driver_.check(driver_.cuEventRecord(events[static_cast<std::size_t>(i)].get(), stream_.get()), "cuEventRecord");
-    }
-    driver_.check(driver_.cuEventSynchronize(events.back().get()), "cuEventSynchronize");
+    const double fastest = chooseFastest(candidatesFor(convolution, plan, options.workspaceLimit), plan);
+    const Row row = rowOf(plan, options.perSample > 0 ? options.perSample : countFor(fastest, 0.5, 128));
+    const int warmups = (options.warmup + row.count - 1) / row.count;
     Timing timing;
+    timing.milliseconds = timeRow(row, plan, warmups, options.repetitions);
     timing.algorithm = plan.algorithm;
     timing.workspaceBytes = plan.workspaceBytes;
-    for (std::size_t i = 1; i < events.size(); i++) {
-      float elapsed = 0;
-      driver_.check(driver_.cuEventElapsedTime(&elapsed, events[i - 1].get(), events[i].get()), "cuEventElapsedTime");
-      timing.milliseconds.push_back(static_cast<double>(elapsed) / options.perSample);
-    }
+    timing.perSample = row.count;
+    timing.captured = row.executable.get() != nullptr;
     return timing;
   } catch (...) {
     // What was queued may still use the buffers.
@@ -399,8 +512,13 @@ std::vector<float> ConvolutionTimer::compute(const Convolution& convolution, con
       upload(bias_, convolution.bias ? bias : std::vector<float>(static_cast<std::size_t>(convolution.outChannels)));
     }
     if (plan.residual) upload(residual_, residual);
-    chooseAlgorithm(convolution, plan, TimingOptions{}.workspaceLimit);
-    forward(plan);
+    CudnnStatus refused = 0;
+    bool computed = false;
+    for (const Candidate& candidate : candidatesFor(convolution, plan, TimingOptions{}.workspaceLimit)) {
+      computed = tryCandidate(candidate, plan, refused);
+      if (computed) break;
+    }
+    if (!computed) throwNoForm(plan, refused);
     driver_.check(driver_.cuStreamSynchronize(stream_.get()), "cuStreamSynchronize");
     std::vector<float> result(convolution.outSize());
     driver_.check(driver_.cuMemcpyDtoH_v2(result.data(), output_.memory.get(), result.size() * sizeof(float)),

@@ -45,8 +45,9 @@ struct Convolution {
 struct TimingOptions {
   int warmup = 10;
   int repetitions = 50;
-  // Convolutions between two events. One event pair costs about a microsecond of its own.
-  int perSample = 1;
+  // Convolutions between two events; 0 for as many as take half a millisecond, at most 128. Events, and starting what lies between
+  // them, cost a few microseconds of their own.
+  int perSample = 0;
   std::size_t workspaceLimit = std::size_t{1} << 30;
 };
 
@@ -54,6 +55,9 @@ struct Timing {
   std::vector<double> milliseconds;  // one a repetition, per convolution
   int algorithm = 0;
   std::size_t workspaceBytes = 0;
+  int perSample = 1;
+  // Whether the GPU was given them all at once, as a graph. If not, a short convolution's time is that of the host's queueing.
+  bool captured = false;
 };
 
 // Something a driver gave and wants back.
@@ -95,7 +99,7 @@ class ConvolutionTimer {
   const CudaDeviceInfo& device() const { return info_; }
   std::string cudnnVersion() const { return cudnn_.version(); }
 
-  // Runs with the algorithm that cuDNN finds fastest within the limit of workspace. Throws HALP_NATIVE_ARGUMENT, HALP_CUDA,
+  // Runs with the fastest algorithm within the limit of workspace: cuDNN's own search names those worth timing. Throws HALP_NATIVE_ARGUMENT, HALP_CUDA,
   // HALP_CUDNN, HALP_CUDNN_UNSUPPORTED; all memory is given back then, and the next call starts afresh.
   Timing time(const Convolution& convolution, const TimingOptions& options);
 
@@ -109,6 +113,14 @@ class ConvolutionTimer {
 
  private:
   struct Plan;
+  struct Row;
+  struct Candidate {
+    int algorithm = 0;
+    std::size_t workspaceBytes = 0;
+    int mathType = 0;
+    // As cuDNN measured it once; 0 where it did not.
+    double milliseconds = 0;
+  };
   struct Buffer {
     Owned<CudaPointer> memory;
     std::size_t capacity = 0;
@@ -123,7 +135,18 @@ class ConvolutionTimer {
   void freeBuffers();
   void fillWithNoise(const Buffer& buffer, std::size_t count, Precision precision);
   Plan prepare(const Convolution& convolution);
-  void chooseAlgorithm(const Convolution& convolution, Plan& plan, std::size_t workspaceLimit);
+  // What can compute it within the limit of workspace, fastest first as far as cuDNN knows. Not empty.
+  std::vector<Candidate> candidatesFor(const Convolution& convolution, const Plan& plan, std::size_t workspaceLimit);
+  void use(const Candidate& candidate, Plan& plan);
+  // Computes once with a candidate. False where cuDNN refuses (a fused form need not exist); `refused` says how.
+  bool tryCandidate(const Candidate& candidate, Plan& plan, CudnnStatus& refused);
+  [[noreturn]] void throwNoForm(const Plan& plan, CudnnStatus refused);
+  // Leaves the fastest in the plan, and returns its milliseconds.
+  double chooseFastest(const std::vector<Candidate>& candidates, Plan& plan);
+  Row rowOf(const Plan& plan, int count);
+  void start(const Row& row, const Plan& plan);
+  // Milliseconds of one convolution of the row, for each repetition.
+  std::vector<double> timeRow(const Row& row, const Plan& plan, int warmups, int repetitions);
   void reserveWorkspace(std::vector<std::size_t> sizes);
   void forward(const Plan& plan);
   Owned<CudnnDescriptor> descriptor(CudnnStatus (*create)(CudnnDescriptor*), CudnnStatus (*destroy)(CudnnDescriptor),

@@ -15,36 +15,47 @@ using CudaDevice = int;
 using CudaContext = void*;
 using CudaStream = void*;
 using CudaEvent = void*;
+using CudaGraph = void*;
+using CudaGraphExec = void*;
 using CudaPointer = std::uint64_t;
 
 constexpr CudaResult kCudaOutOfMemory = 2;
+// CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED to CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD: what was queued cannot be part of a graph.
+constexpr CudaResult kCudaFirstCaptureError = 900, kCudaLastCaptureError = 908;
+constexpr int kCudaCaptureThreadLocal = 1;
 
 // name, parameters; every function returns CudaResult.
-#define HALP_CUDA_FUNCTIONS(X)                                            \
-  X(cuInit, (unsigned))                                                   \
-  X(cuDriverGetVersion, (int*))                                           \
-  X(cuDeviceGetCount, (int*))                                             \
-  X(cuDeviceGet, (CudaDevice*, int))                                      \
-  X(cuDeviceGetName, (char*, int, CudaDevice))                            \
-  X(cuDeviceGetAttribute, (int*, int, CudaDevice))                        \
-  X(cuDeviceTotalMem_v2, (std::size_t*, CudaDevice))                      \
-  X(cuDevicePrimaryCtxRetain, (CudaContext*, CudaDevice))                 \
-  X(cuDevicePrimaryCtxRelease_v2, (CudaDevice))                           \
-  X(cuCtxPushCurrent_v2, (CudaContext))                                   \
-  X(cuCtxPopCurrent_v2, (CudaContext*))                                   \
-  X(cuStreamCreate, (CudaStream*, unsigned))                              \
-  X(cuStreamDestroy_v2, (CudaStream))                                     \
-  X(cuStreamSynchronize, (CudaStream))                                    \
-  X(cuEventCreate, (CudaEvent*, unsigned))                                \
-  X(cuEventDestroy_v2, (CudaEvent))                                       \
-  X(cuEventRecord, (CudaEvent, CudaStream))                               \
-  X(cuEventSynchronize, (CudaEvent))                                      \
-  X(cuEventElapsedTime, (float*, CudaEvent, CudaEvent))                   \
-  X(cuMemAlloc_v2, (CudaPointer*, std::size_t))                           \
-  X(cuMemFree_v2, (CudaPointer))                                          \
-  X(cuMemcpyHtoD_v2, (CudaPointer, const void*, std::size_t))             \
-  X(cuMemcpyDtoH_v2, (void*, CudaPointer, std::size_t))                   \
-  X(cuGetErrorName, (CudaResult, const char**))                           \
+#define HALP_CUDA_FUNCTIONS(X)                                                     \
+  X(cuInit, (unsigned))                                                            \
+  X(cuDriverGetVersion, (int*))                                                    \
+  X(cuDeviceGetCount, (int*))                                                      \
+  X(cuDeviceGet, (CudaDevice*, int))                                               \
+  X(cuDeviceGetName, (char*, int, CudaDevice))                                     \
+  X(cuDeviceGetAttribute, (int*, int, CudaDevice))                                 \
+  X(cuDeviceTotalMem_v2, (std::size_t*, CudaDevice))                               \
+  X(cuDevicePrimaryCtxRetain, (CudaContext*, CudaDevice))                          \
+  X(cuDevicePrimaryCtxRelease_v2, (CudaDevice))                                    \
+  X(cuCtxPushCurrent_v2, (CudaContext))                                            \
+  X(cuCtxPopCurrent_v2, (CudaContext*))                                            \
+  X(cuStreamCreate, (CudaStream*, unsigned))                                       \
+  X(cuStreamDestroy_v2, (CudaStream))                                              \
+  X(cuStreamSynchronize, (CudaStream))                                             \
+  X(cuEventCreate, (CudaEvent*, unsigned))                                         \
+  X(cuEventDestroy_v2, (CudaEvent))                                                \
+  X(cuEventRecord, (CudaEvent, CudaStream))                                        \
+  X(cuEventSynchronize, (CudaEvent))                                               \
+  X(cuEventElapsedTime, (float*, CudaEvent, CudaEvent))                            \
+  X(cuStreamBeginCapture_v2, (CudaStream, int mode))                               \
+  X(cuStreamEndCapture, (CudaStream, CudaGraph*))                                  \
+  X(cuGraphInstantiateWithFlags, (CudaGraphExec*, CudaGraph, std::uint64_t flags)) \
+  X(cuGraphLaunch, (CudaGraphExec, CudaStream))                                    \
+  X(cuGraphExecDestroy, (CudaGraphExec))                                           \
+  X(cuGraphDestroy, (CudaGraph))                                                   \
+  X(cuMemAlloc_v2, (CudaPointer*, std::size_t))                                    \
+  X(cuMemFree_v2, (CudaPointer))                                                   \
+  X(cuMemcpyHtoD_v2, (CudaPointer, const void*, std::size_t))                      \
+  X(cuMemcpyDtoH_v2, (void*, CudaPointer, std::size_t))                            \
+  X(cuGetErrorName, (CudaResult, const char**))                                    \
   X(cuGetErrorString, (CudaResult, const char**))
 
 struct CudaDriver {

@@ -26,6 +26,7 @@ export interface CheckedConvolution {
   readonly ms: readonly number[];
   /** The greater to the lesser. */
   readonly ratio: number;
+  /** Of both times, where they differ. */
   readonly algorithm: string;
 }
 
@@ -81,19 +82,24 @@ export async function checkCuda(
   using child = spawnChild(new URL("./cuda-child.js", import.meta.url), signal ? { signal } : {});
   const { device, cudnnVersion } = await child.request<CudaOpened>("open", { index, libraries } satisfies CudaOpenTask);
   const times = convolutions.map((): number[] => []);
-  const algorithms = convolutions.map(() => "");
+  const algorithms = convolutions.map(() => new Set<string>());
   for (let round = 0; round < 2; round++)
     for (const [i, [, shape, form]] of convolutions.entries()) {
-      const task: CudaTimeTask = { shape, form, warmup: 20, repetitions: 50 };
+      const task: CudaTimeTask = { shape, form, warmup: 20, repetitions: 30 };
       const timed = await child.request<CudaTimed>("time", task).catch((error: unknown) => {
         if (!(error instanceof HalpError) || error.code !== "HALP_CUDNN_UNSUPPORTED") throw error;
       });
-      algorithms[i] = timed && !timed.alone ? timed.algorithm : "cuDNN has no such form";
+      algorithms[i]?.add(timed && !timed.alone ? timed.algorithm : "cuDNN has no such form");
       if (timed && !timed.alone) times[i]?.push(quantileOf(timed.milliseconds.toSorted(), 0.5));
     }
   const checked = convolutions.map(([name], i): CheckedConvolution => {
     const ms = times[i] ?? [];
-    return { name, ms, ratio: ms.length > 0 ? Math.max(...ms) / Math.min(...ms) : 1, algorithm: algorithms[i] ?? "" };
+    return {
+      name,
+      ms,
+      ratio: ms.length > 0 ? Math.max(...ms) / Math.min(...ms) : 1,
+      algorithm: [...(algorithms[i] ?? [])].join(", "),
+    };
   });
   const worstRatio = Math.max(...checked.map((c) => c.ratio));
   const resultError = await compareResult((task) => child.request<Float32Array>("compute", task));

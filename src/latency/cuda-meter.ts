@@ -11,7 +11,8 @@ import { plainTraits } from "./traits.js";
 /** Convolutions that are kept at once: what a killed run loses at most. */
 const groupSize = 8;
 const warmup = 10;
-const repetitions = 50;
+/** Each of as many convolutions as take half a millisecond. */
+const repetitions = 30;
 
 /** Timed with every group, by which a drift of the GPU's clock shows. */
 const reference: ConvShape = {
@@ -30,6 +31,11 @@ const reference: ConvShape = {
   relu: false,
 };
 
+/** The reference is timed until it was no faster so many times in a row. */
+const steadyTimes = 4;
+const steadyWithin = 0.005;
+const mostReferences = 40;
+
 /** @throws HalpError HALP_ADDON_MISSING, HALP_CUDA_LIBRARY, HALP_CUDA, HALP_CUDNN */
 export async function openCudaMeter(index: number, options: MeterOptions): Promise<Meter> {
   const { gpu, signal } = options;
@@ -41,7 +47,7 @@ export async function openCudaMeter(index: number, options: MeterOptions): Promi
     const device = deviceOf(opened, form);
     return {
       fingerprint: device.fingerprint,
-      describe: async () => ({ ...device, referenceNs: await referenceNs(child, form) }),
+      describe: async () => ({ ...device, referenceNs: await settledReferenceNs(child, form) }),
       groupsOf: (items) =>
         Array.from({ length: Math.ceil(items.length / groupSize) }, (_, i) =>
           items.slice(i * groupSize, (i + 1) * groupSize),
@@ -64,7 +70,7 @@ function deviceOf({ device, cudnnVersion }: CudaOpened, form: GpuForm): TableDev
   const { arch, platform, node, cores } = describeDevice();
   const gpu: TableGpu = { ...device, cudnnVersion, ...form };
   const { name, computeCapability, multiprocessors, driverVersion } = device;
-  const parts = ["cuda", name, computeCapability, multiprocessors, driverVersion, cudnnVersion, form, 1];
+  const parts = ["cuda", name, computeCapability, multiprocessors, driverVersion, cudnnVersion, form, 2];
   const { cores: _, ...conditions } = readConditions();
   return {
     fingerprint: fingerprintOf(parts),
@@ -91,6 +97,17 @@ async function referenceNs(child: Child, form: GpuForm): Promise<number> {
   const task: CudaTimeTask = { shape: reference, form, warmup, repetitions };
   const { milliseconds } = await child.request<CudaTimed>("time", task);
   return 1e6 * lowerMean(milliseconds);
+}
+
+/** An idle GPU's clock is low, and rises for some tenths of a second: all later times are held against this one. */
+async function settledReferenceNs(child: Child, form: GpuForm): Promise<number> {
+  let least = await referenceNs(child, form);
+  for (let steady = 0, i = 0; steady < steadyTimes && i < mostReferences; i++) {
+    const next = await referenceNs(child, form);
+    steady = next > least * (1 - steadyWithin) ? steady + 1 : 0;
+    least = Math.min(least, next);
+  }
+  return least;
 }
 
 async function timeLayer(child: Child, form: GpuForm, [key, config]: Item, drift: number): Promise<TableEntry> {

@@ -156,8 +156,8 @@ t.test("what goes wrong has the driver's name; what was measured is kept", { ski
   const cacheDir = t.testdir();
   const table = await create(cacheDir);
   let failure: HalpError | undefined;
-  // The reference is convolved without bias, the layers with it: 60 times each, and once to try the form.
-  await withSwitch("STUB_FAIL", "cudnnConvolutionBiasActivationForward:1000:8", async () => {
+  // The reference is convolved without bias, the layers with it: once to try the form, 8 and 128 times to capture it.
+  await withSwitch("STUB_FAIL", "cudnnConvolutionBiasActivationForward:2900:8", async () => {
     failure = (await measureMissing(table, many).catch((e: unknown) => e)) as HalpError;
   });
   t.match(failure, { code: "HALP_CUDNN", message: /CUDNN_STATUS_EXECUTION_FAILED[\s\S]*The layer was 13\|/ });

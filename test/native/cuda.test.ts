@@ -1,4 +1,4 @@
-/** The CUDA part against a stub driver with a virtual clock: what it has never met is a real GPU. */
+/** The CUDA part against a stub driver with a virtual clock. */
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import t from "tap";
@@ -107,6 +107,22 @@ t.test("through the addon", { skip }, async (t) => {
           `${timing.milliseconds} against ${expected}`,
         );
       }
+      t.match(timer.time(plain, { perSample: 7 }), { perSample: 7, captured: true });
+      const cost = stubCost(plain, "WINOGRAD");
+      const longer = { ...plain, inChannels: 64, inHeight: 40, inWidth: 40 };
+      const fill = Math.ceil(0.5 / stubCost(longer, "WINOGRAD"));
+      t.equal(timer.time(longer, { repetitions: 2 }).perSample, fill, "as many as take half a millisecond");
+      withSwitch("STUB_MISLED", "1", () =>
+        t.equal(timer.time(plain).algorithm, "WINOGRAD", "cuDNN's word for which is fastest is not taken"),
+      );
+      withSwitch("STUB_UNCAPTURED", "1", () => {
+        const { captured, milliseconds } = timer.time(plain, { repetitions: 5 });
+        t.equal(captured, false);
+        t.ok(
+          milliseconds.every((ms) => Math.abs(ms / cost - 1) < 1e-4),
+          "what cannot be captured is queued",
+        );
+      });
       t.equal(timer.time(plain, { workspaceLimitBytes: 0 }).algorithm, "IMPLICIT_GEMM", "no workspace allowed");
       const fallback = { ...plain, relu: true };
       withSwitch("STUB_UNFUSED", "6", () => t.equal(timer.time(fallback).algorithm, "IMPLICIT_PRECOMP_GEMM"));
@@ -264,7 +280,7 @@ t.test("through the addon", { skip }, async (t) => {
         t.throws(() => timer.time(convolution), argument, JSON.stringify(change));
       }
       t.throws(() => timer.time(undefined as unknown as CudaConvolution), argument);
-      for (const options of [{ warmup: -1 }, { repetitions: 0 }, { perSample: 0 }, { workspaceLimitBytes: -1 }]) {
+      for (const options of [{ warmup: -1 }, { repetitions: 0 }, { perSample: -1 }, { workspaceLimitBytes: -1 }]) {
         t.throws(() => timer.time(plain, options), argument, JSON.stringify(options));
       }
       const x = new Float32Array(16 * 14 * 14);

@@ -9,6 +9,8 @@
  *   STUB_MEMORY=bytes           of each device; default 2^32
  *   STUB_CUDNN=version          default 90100
  *   STUB_COMPUTE=n              only convolutions of at most n multiplications are computed; all of them cost their time
+ *   STUB_UNCAPTURED=1           what is queued cannot be captured as a graph
+ *   STUB_MISLED=1               the search for algorithms tells their times in reverse
  *   STUB_UNFUSED=algorithm      cuDNN has no fused form of that algorithm
  */
 #include <limits.h>
@@ -21,7 +23,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_HANDLE = 400 };
+enum { OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_HANDLE = 400, CAPTURE_INVALIDATED = 901 };
 enum { BAD_PARAM = 2000, NOT_SUPPORTED = 3000 };
 
 /* ---- Counting and failing ---- */
@@ -38,6 +40,9 @@ static char last_switch[128];
 static int live;
 static size_t live_bytes;
 static double clock_ms;
+/* While a stream is captured what is queued takes its time when the graph is launched. */
+static const void* captured_stream;
+static double captured_ms;
 
 static Function* function_named(const char* name) {
   for (int i = 0; i < function_count; i++)
@@ -85,10 +90,10 @@ EXPORT void stub_forget_calls(void) {
 
 /* ---- Everything that is created begins with its kind ---- */
 
-enum Kind { STREAM = 0x5354, EVENT, HANDLE, TENSOR, FILTER, CONVOLUTION, ACTIVATION };
+enum Kind { STREAM = 0x5354, EVENT, GRAPH, EXECUTABLE, HANDLE, TENSOR, FILTER, CONVOLUTION, ACTIVATION };
 typedef struct {
   enum Kind kind;
-  double at;                                   /* EVENT */
+  double at;                                   /* EVENT; of GRAPH and EXECUTABLE how long they take */
   int d[4], type, format;                      /* TENSOR, FILTER */
   int pad[2], stride[2], dilation[2], groups, math; /* CONVOLUTION */
   int mode;                                    /* ACTIVATION */
@@ -216,7 +221,46 @@ EXPORT int cuStreamCreate(void** stream, unsigned flags) {
   CONTEXT;
   return create(stream, STREAM);
 }
-EXPORT int cuStreamDestroy_v2(void* stream) { return destroy(stream, STREAM, entered(__func__)); }
+EXPORT int cuStreamDestroy_v2(void* stream) {
+  if (stream == captured_stream) captured_stream = NULL;
+  return destroy(stream, STREAM, entered(__func__));
+}
+EXPORT int cuStreamBeginCapture_v2(void* stream, int mode) {
+  ENTER;
+  CONTEXT;
+  if (!is(stream, STREAM) || mode != 1 || captured_stream) return INVALID_HANDLE;
+  captured_stream = stream;
+  captured_ms = 0;
+  return 0;
+}
+EXPORT int cuStreamEndCapture(void* stream, void** graph) {
+  const int injected = entered(__func__);
+  if (!is(stream, STREAM) || captured_stream != stream) return INVALID_HANDLE;
+  captured_stream = NULL; /* a capture that fails is over all the same */
+  *graph = NULL;
+  if (injected) return injected;
+  if (number("STUB_UNCAPTURED", 0)) return CAPTURE_INVALIDATED;
+  const int status = create(graph, GRAPH);
+  ((Object*)*graph)->at = captured_ms;
+  return status;
+}
+EXPORT int cuGraphInstantiateWithFlags(void** executable, void* graph, uint64_t flags) {
+  ENTER;
+  CONTEXT;
+  if (!is(graph, GRAPH) || flags != 0) return INVALID_HANDLE;
+  const int status = create(executable, EXECUTABLE);
+  ((Object*)*executable)->at = ((Object*)graph)->at;
+  return status;
+}
+EXPORT int cuGraphLaunch(void* executable, void* stream) {
+  ENTER;
+  CONTEXT;
+  if (!is(executable, EXECUTABLE) || !is(stream, STREAM)) return INVALID_HANDLE;
+  clock_ms += ((Object*)executable)->at;
+  return 0;
+}
+EXPORT int cuGraphExecDestroy(void* executable) { return destroy(executable, EXECUTABLE, entered(__func__)); }
+EXPORT int cuGraphDestroy(void* graph) { return destroy(graph, GRAPH, entered(__func__)); }
 EXPORT int cuStreamSynchronize(void* stream) {
   ENTER;
   CONTEXT;
@@ -440,7 +484,8 @@ EXPORT int cudnnFindConvolutionForwardAlgorithmEx(void* handle, void* xd, const 
   CONTEXT;
   if (!is(handle, HANDLE) || !x || !w || !y || (bytes > 0 && !workspace)) return BAD_PARAM;
   if (workspace) memset(workspace, 1, bytes);
-  static const int order[] = {6, 1, 0, 3};
+  const int misled = number("STUB_MISLED", 0) != 0;
+  const int order[] = {misled ? 0 : 6, 1, misled ? 6 : 0, 3};
   int count = 0;
   for (int pass = 0; pass < 2; pass++) { /* those that work first */
     for (int i = 0; i < 4 && count < requested; i++) {
@@ -451,7 +496,7 @@ EXPORT int cudnnFindConvolutionForwardAlgorithmEx(void* handle, void* xd, const 
       memset(&results[count], 0, sizeof(Performance));
       results[count].algorithm = order[i];
       results[count].status = status;
-      results[count].time = status ? -1.0f : (float)cost(cd, wd, yd, order[i]);
+      results[count].time = status ? -1.0f : (float)cost(cd, wd, yd, order[misled ? 2 - i : i]);
       results[count].memory = needs;
       results[count].math = ((Object*)cd)->math;
       count++;
@@ -476,6 +521,10 @@ static int convolve(void* handle, const Object* xd, const float* x, const Object
   if (status) return status;
   if (needs > bytes || (needs > 0 && !workspace)) return BAD_PARAM;
   if (needs > 0) memset(workspace, 2, needs);
+  if (captured_stream) {
+    captured_ms += cost(conv, wd, yd, algorithm);
+    return 0;
+  }
   clock_ms += cost(conv, wd, yd, algorithm);
   const double macs = (double)yd->d[0] * yd->d[1] * yd->d[2] * yd->d[3] * wd->d[1] * wd->d[2] * wd->d[3];
   if (macs > (double)number("STUB_COMPUTE", LONG_MAX)) return 0;

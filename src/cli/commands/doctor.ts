@@ -21,8 +21,8 @@ interface Check {
   readonly hint?: string;
 }
 
-const neverRun =
-  "This part of halp has never run on a real GPU, only against a stub driver. halp doctor --cuda verifies it here: please report what it says.";
+const hardlyTried =
+  "Timing on a GPU has been tried on one H100 alone. halp doctor --cuda verifies it here: please report what it says.";
 
 export const doctorCommand: CommandSpec = {
   name: "doctor",
@@ -169,7 +169,7 @@ function checkGpus(addon: Addon, options: OptionValues): Check {
     const devices = addon.cudaDevices(gpuOf(options).libraries);
     const value = devices.map((d) => `${d.name} (compute ${d.computeCapability}, CUDA ${d.driverVersion})`).join(", ");
     const found: Check = { name: "cuda", status: "ok", value: value || "a driver, but no device" };
-    return options.cuda === true || devices.length === 0 ? found : { ...found, hint: neverRun };
+    return options.cuda === true || devices.length === 0 ? found : { ...found, hint: hardlyTried };
   } catch (error) {
     return { name: "cuda", status: "limited", value: `no GPU to time on: ${firstLine(error)}` };
   }
