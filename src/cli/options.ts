@@ -47,7 +47,7 @@ export interface OptionValues {
   readonly criterion?: Criterion;
   readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
   readonly standIn?: StandIn;
-  readonly mode?: "joint" | "halp";
+  readonly mode?: "joint" | "halp" | "uniform";
   readonly tolerance?: number;
   readonly steps?: number;
   readonly rounds?: number;
@@ -207,8 +207,8 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   mode: () =>
     new Option(
       "--mode <NAME>",
-      "what the latency of a layer depends on: both its sides (joint, default) or its outputs (halp, as in the paper)",
-    ).choices(["joint", "halp"]),
+      "what the latency of a layer depends on: both its sides (joint, default) or its outputs (halp, as in the paper); or the same share of every group (uniform)",
+    ).choices(["joint", "halp", "uniform"]),
   tolerance: () =>
     new Option("--tolerance <PART>", "how far above the budget still counts as met (default: 3%)").argParser(
       parseFraction("--tolerance"),

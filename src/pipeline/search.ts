@@ -9,7 +9,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { networkConfigs } from "../latency/index.js";
 import { buildProblem, countsOf, type PruneVariable, planOf } from "../problem/index.js";
-import { type Problem, solve } from "../solver/index.js";
+import { solve } from "../solver/index.js";
 import { type LatencyMode, LatencyModel } from "./latency-model.js";
 import type { Oracle } from "./oracle.js";
 
@@ -19,8 +19,6 @@ export interface Candidate<Model> {
   readonly model: Model;
   readonly predictedNs: number;
   readonly importance: number;
-  /** The problem whose solution it is. */
-  readonly problem: Problem;
 }
 
 export interface SearchInput<Model> {
@@ -99,7 +97,7 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
       }
       const settled = next.every((k, g) => k === counts[g]);
       const infeasible = solution.status === "infeasible";
-      yield { plan: planOf(variables, next), problem, importance: importanceOf(next), settled, infeasible, ...made };
+      yield { plan: planOf(variables, next), importance: importanceOf(next), settled, infeasible, ...made };
       if (settled && infeasible) return;
       await model.learn(next);
       counts = next;

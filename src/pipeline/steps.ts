@@ -10,6 +10,7 @@ import type { Oracle } from "./oracle.js";
 import { originalChannels, planForOriginal } from "./origin.js";
 import { type Candidate, openSearch } from "./search.js";
 import type { PruneOptions } from "./types.js";
+import { openUniformSearch } from "./uniform.js";
 import type { KeptOf } from "./whole-weights.js";
 
 /** The network as some plan left it. */
@@ -89,17 +90,10 @@ export async function prepareStep(
     const model = apply(full);
     return { model, predictedNs: await oracle.predictNs(model.analyzed) };
   };
-  const search = await openSearch({
-    analyzed,
-    coupling,
-    variables,
-    oracle,
-    presentNs,
-    predict,
-    warn,
-    ...(options.mode ? { mode: options.mode } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
+  const { mode, signal } = options;
+  const input = { analyzed, coupling, variables, oracle, presentNs, predict, warn, ...(signal ? { signal } : {}) };
+  const search =
+    mode === "uniform" ? openUniformSearch(input) : await openSearch({ ...input, ...(mode ? { mode } : {}) });
   return async (targetNs) => {
     const found = await search.find(targetNs);
     const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);

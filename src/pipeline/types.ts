@@ -63,9 +63,9 @@ export interface PruneOptions extends RunControls {
   readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
   /**
    * "joint" (default): latency depends on both sides of a layer. "halp": the paper's form, on its own outputs alone with
-   * its inputs at their present width.
+   * its inputs at their present width. "uniform": no solver; every group keeps the same share, as a baseline to compare with.
    */
-  readonly mode?: "joint" | "halp";
+  readonly mode?: "joint" | "halp" | "uniform";
   /** Steps of the budget schedule; default 1. */
   readonly steps?: number;
   /** Names (of nodes, initialisers or groups) that stay whole; `*` matches any run of characters. */
