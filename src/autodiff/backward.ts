@@ -3,7 +3,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import { type Node, normalDomain } from "../graph/ir.js";
-import type { OperatorSpec } from "../operators/spec.js";
+import type { ChooseForm, OperatorSpec } from "../operators/spec.js";
 
 /** Where the gradient starts: `gradient` names a value of the same shape in the builder, the derivative of the loss. */
 export interface Seed {
@@ -23,6 +23,8 @@ export interface BackwardOptions {
   readonly fed?: readonly string[];
   /** What to do where an operator on the path has no gradient. Default "error". */
   readonly onMissing?: "error" | "cut";
+  /** Which of several ways to compute something is taken. Default: the plain one. */
+  readonly choose?: ChooseForm;
 }
 
 export interface CutPath {
@@ -82,6 +84,7 @@ export function emitBackward(options: BackwardOptions): Backward {
         constant: (name) => (notConstant.has(name) ? undefined : analyzed.constants.get(name)),
         wants: (input) => moved.has(node.inputs[input] ?? ""),
         outputGradient: (output) => total(node.outputs[output] ?? ""),
+        ...(options.choose ? { choose: options.choose } : {}),
       });
       const half = node.inputs.find((x) => moved.has(x) && analyzed.types.get(x)?.dtype !== "float32");
       if (half !== undefined) throw missing(node, `"${half}" is not float32`);

@@ -38,17 +38,21 @@ export function copyNetwork(
  */
 export function gradientModel(analyzed: AnalyzedGraph, builder: GraphBuilder): Model {
   const { model } = analyzed;
-  const contrib = model.opsets.some((o) => normalDomain(o.domain) === "com.microsoft");
   const { extra } = analyzed.graph;
   const { docString: _, ...rest } = model;
+  const graph = removeDeadNodes({ ...builder.graph("gradient"), ...(extra ? { extra } : {}) });
+  const domains = new Set(model.opsets.map((o) => normalDomain(o.domain)));
+  const more = [...new Set(["com.microsoft", ...graph.nodes.map((n) => n.domain)])].filter(
+    (domain) => domain.startsWith("com.microsoft") && !domains.has(domain),
+  );
   return {
     ...rest,
     // Before version 4 every initialiser had to be an input as well.
     irVersion: Math.max(model.irVersion, 8),
-    opsets: contrib ? model.opsets : [...model.opsets, { domain: "com.microsoft", version: 1 }],
+    opsets: [...model.opsets, ...more.map((domain) => ({ domain, version: 1 }))],
     producerName: "halp",
     metadata: [],
-    graph: removeDeadNodes({ ...builder.graph("gradient"), ...(extra ? { extra } : {}) }),
+    graph,
   };
 }
 

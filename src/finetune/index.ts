@@ -1,3 +1,4 @@
+export { createFormChooser, type FormChooser, type KnownForms, readForms, writeForms } from "./forms.js";
 export { reinitialized } from "./initialize.js";
 export { type LossTerm, needsLabels, needsTeacher } from "./losses.js";
 export { type Optimizer, ownerOf } from "./optimizer.js";
@@ -9,6 +10,7 @@ export { createTrainer, type StepResult, type Tensors, type Trainer, type Traine
 export {
   type ChunkReport,
   type ChunkRequest,
+  type FormFiles,
   type OpenedTraining,
   openTraining,
   type ScoreSite,

@@ -5,7 +5,7 @@ import { rankOf } from "../evaluation/index.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { Model } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
-import type { FindOperator } from "../operators/spec.js";
+import type { ChooseForm, FindOperator } from "../operators/spec.js";
 import {
   createSession,
   type Feeds,
@@ -39,6 +39,8 @@ export interface TrainerOptions {
   readonly only?: readonly string[];
   /** Threads within an operator. Default 1. */
   readonly threads?: number;
+  /** Which of several ways to compute something is taken. Default: the plain one. */
+  readonly choose?: ChooseForm;
 }
 
 export interface StepResult {

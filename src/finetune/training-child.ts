@@ -2,13 +2,15 @@
 import { setImmediate } from "node:timers/promises";
 import { type Batch, type Loader, openLoader } from "../data/index.js";
 import { HalpError } from "../errors.js";
+import { type Model, opsetOf } from "../graph/ir.js";
 import { decodeModel, encodeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { serveParent } from "../runtime/index.js";
+import { createFormChooser, readForms, writeForms } from "./forms.js";
 import { readTensors, writeTensors } from "./safetensors.js";
 import { learningRateAt } from "./schedule.js";
 import { createTrainer, type Trainer } from "./trainer.js";
-import type { ChunkReport, ChunkRequest, JobMessage, OpenedTraining, ScoreSite } from "./training.js";
+import type { ChunkReport, ChunkRequest, FormFiles, JobMessage, OpenedTraining, ScoreSite } from "./training.js";
 
 interface Work {
   readonly trainer: Trainer;
@@ -28,9 +30,12 @@ function present(): Work {
 }
 
 async function open(job: JobMessage): Promise<OpenedTraining> {
-  const { recipe } = job;
+  const { formFiles, recipe } = job;
+  const network = decodeModel(job.model);
+  const forms = formFiles && (await openForms(formFiles, network, job.threads));
   const trainer = createTrainer({
-    model: decodeModel(job.model),
+    model: network,
+    ...(forms ? { choose: forms.choose } : {}),
     inputDims: new Map(job.inputDims),
     findOperator,
     loss: recipe.loss.map((term) => (term.kind === "graph" ? { ...term, model: decodeModel(term.model) } : term)),
@@ -43,6 +48,7 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     score: job.scores,
     threads: job.threads,
   });
+  await forms?.keep();
   const loader = await openLoader(job.loader);
   const { info } = loader;
   if (trainer.labelled && !info.labelled)
@@ -58,6 +64,20 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     samplesPerStep: trainer.batchSize * trainer.accumulate,
     data: info.name,
   };
+}
+
+/** What is known of this run comes before what is known of this machine; what is new is written down before it is used. */
+async function openForms({ run, cache }: FormFiles, network: Model, threads: number) {
+  const ofRun = await readForms(run);
+  const ofMachine = cache === undefined ? new Map<string, string>() : await readForms(cache);
+  const chooser = createFormChooser(opsetOf(network), threads, new Map([...ofMachine, ...ofRun]));
+  const keep = async () => {
+    const { chosen } = chooser;
+    if ([...chosen.keys()].some((key) => !ofRun.has(key))) await writeForms(run, new Map([...ofRun, ...chosen]));
+    if (cache !== undefined && chooser.tried > 0)
+      await writeForms(cache, new Map([...(await readForms(cache)), ...chosen]));
+  };
+  return { choose: chooser.choose, keep };
 }
 
 /** Steps from a place in an epoch until the epoch ends, enough were taken, or the time is over. */

@@ -3,10 +3,11 @@
 import { copyNetwork, emitBackward, gradientModel } from "../autodiff/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
+import type { GraphBuilder } from "../graph/builder.js";
 import type { Model, Node } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
-import { emitter } from "../operators/emit.js";
-import type { FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
+import { emitForm, emitter } from "../operators/emit.js";
+import type { ChooseForm, FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
 import type { LossGraph } from "./loss-graph.js";
 import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
 import type { Parameter } from "./prepare.js";
@@ -52,6 +53,8 @@ export interface TrainingGraphOptions {
   readonly freezeBatchNorm?: boolean;
   /** Values whose channels are scored along an axis for importance, from the gradients that are there anyway. */
   readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
+  /** Which of several ways to compute something is taken. Default: the plain one. */
+  readonly choose?: ChooseForm;
 }
 
 /** @throws HalpError HALP_NO_GRADIENT */
@@ -63,6 +66,20 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const running: { readonly running: string; readonly batch: string; readonly momentum: number }[] = [];
   const replaced: Node[] = [];
   const statistics = options.freezeBatchNorm ? [] : runningStatistics(lossGraph, findOperator);
+  const fed = new Set(names);
+  /** Whether the node's output is computed in a chosen form in its place. */
+  const placeInForm = (builder: GraphBuilder, node: Node): boolean => {
+    const task = findOperator(node.opType, node.domain)?.forms?.({
+      node,
+      opset: analyzed.opset,
+      type: (name) => analyzed.types.get(name),
+      constant: (name) => (fed.has(name) ? undefined : analyzed.constants.get(name)),
+    });
+    if (!task || !options.choose) return false;
+    const made = emitForm(emitter({ builder, opset: analyzed.opset }), task, options.choose);
+    builder.node("Identity", [made], {}, { outputs: node.outputs });
+    return true;
+  };
   const builder = copyNetwork(analyzed, [...names, ...statistics], (b, node) => {
     const trains = !options.freezeBatchNorm && lossGraph.own.has(node);
     const rule = trains ? findOperator(node.opType, node.domain)?.training : undefined;
@@ -78,7 +95,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
       running.push(...form.statistics);
     }
     replaced.push(form?.node ?? node);
-    b.add(form?.node ?? node);
+    if (form || !placeInForm(b, node)) b.add(form?.node ?? node);
   });
   const inTraining: AnalyzedGraph = { ...analyzed, graph: { ...analyzed.graph, nodes: replaced } };
   const e = emitter({ builder, opset: analyzed.opset });
@@ -90,6 +107,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     seeds: [{ value: loss, gradient: builder.float32(1, analyzed.types.get(loss)?.dims ?? []) }],
     wrt: [...names, ...scored.filter((s) => !s.byBatchNorm).map((s) => s.value)],
     fed: names,
+    ...(options.choose ? { choose: options.choose } : {}),
   });
   const handOut = (value: string, hint: string, dims: readonly number[]) => {
     const name = builder.node("Identity", [value], {}, { outputs: [builder.freshName(hint)] });

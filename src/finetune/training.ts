@@ -16,6 +16,14 @@ export interface ScoreSite {
   readonly channels: Int32Array;
 }
 
+/** Where it is kept which ways to compute something are the fastest. */
+export interface FormFiles {
+  /** Of this run: whoever goes on with it computes the same to the last bit. */
+  readonly run: string;
+  /** Of this machine. */
+  readonly cache?: string;
+}
+
 export interface TrainingJob {
   readonly model: Model;
   /** Dims of its inputs, batch included. */
@@ -24,6 +32,7 @@ export interface TrainingJob {
   readonly recipe: Recipe;
   readonly loader: LoaderSpec;
   readonly threads: number;
+  readonly formFiles?: FormFiles;
   /** Names of what may be learnt; default all that operators learn. */
   readonly only?: readonly string[];
   readonly scores?: readonly ScoreSite[];
@@ -39,6 +48,7 @@ export interface JobMessage {
   readonly recipe: Omit<Recipe, "loss"> & { readonly loss: readonly LossMessage[] };
   readonly loader: LoaderSpec;
   readonly threads: number;
+  readonly formFiles?: FormFiles;
   readonly scores: readonly ScoreSite[];
   readonly channelCount: number;
   readonly only?: readonly string[];
@@ -115,6 +125,7 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
       },
       loader: job.loader,
       threads: job.threads,
+      ...(job.formFiles ? { formFiles: job.formFiles } : {}),
       scores: job.scores ?? [],
       channelCount: job.channelCount ?? 0,
       ...(job.only ? { only: job.only } : {}),

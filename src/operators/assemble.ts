@@ -20,6 +20,7 @@ export interface FamilyAspects {
   readonly slices?: Rules<SliceRule>;
   readonly gradients?: Rules<GradientRule>;
   readonly absorptions?: Rules<AbsorbRule>;
+  readonly forms?: Rules<NonNullable<OperatorSpec["forms"]>>;
   readonly learns?: Rules<readonly number[]>;
   readonly trainings?: Rules<TrainingRule>;
   /** Operators that hand their first input on unchanged. */
@@ -37,6 +38,7 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
     const slice = aspects.slices?.[opType];
     const gradient = aspects.gradients?.[opType];
     const absorb = aspects.absorptions?.[opType];
+    const forms = aspects.forms?.[opType];
     const learns = aspects.learns?.[opType];
     const training = aspects.trainings?.[opType];
     return {
@@ -47,6 +49,7 @@ export function assemble(aspects: FamilyAspects): OperatorSpec[] {
       ...(slice ? { slice } : {}),
       ...(gradient ? { gradient } : {}),
       ...(absorb ? { absorb } : {}),
+      ...(forms ? { forms } : {}),
       ...(learns ? { learns } : {}),
       ...(training ? { training } : {}),
       ...(aspects.passesConstant?.includes(opType) ? { passesConstant: true } : {}),

@@ -7,7 +7,7 @@ import { HalpError } from "../errors.js";
 import { attr } from "../graph/attributes.js";
 import type { Attribute, DataType } from "../graph/ir.js";
 import { float32Tensor, sizeOf } from "../graph/tensors.js";
-import type { GradientContext } from "./spec.js";
+import type { ChooseForm, FormTask, GradientContext } from "./spec.js";
 
 /** Larger than what any activation needs to be pushed out of [0, 1] by; small enough to leave ordinary numbers finite. */
 const STEEP = 1e30;
@@ -35,8 +35,12 @@ export type Emit = ReturnType<typeof emitter>;
 /** Emits nodes for one gradient rule. Every method returns the name of the value that it makes. */
 export function emitter(c: Pick<GradientContext, "builder" | "opset">) {
   const { builder, opset } = c;
-  const op = (opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}) =>
-    builder.node(opType, inputs, attributes);
+  const op = (
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = "",
+  ) => builder.node(opType, inputs, attributes, domain === "" ? {} : { domain });
   const scalar = (v: number) => builder.float32(v);
 
   const reduce = (opType: string, x: string, axes: readonly number[], keepDims: boolean): string => {
@@ -202,4 +206,15 @@ export function emitter(c: Pick<GradientContext, "builder" | "opset">) {
     atLeast: (a: string, b: string) => op("Cast", [op("Not", [op("Less", [a, b])])], { to: attr.int(1) }),
     concat: (parts: readonly string[], axis: number) => op("Concat", parts, { axis: attr.int(axis) }),
   };
+}
+
+/** Makes a value in the form that is chosen for it; in the plain one where nobody chooses. */
+export function emitForm(e: Emit, task: FormTask, choose: ChooseForm | undefined): string {
+  const name = choose?.(task) ?? Object.keys(task.forms)[0] ?? "";
+  const form = task.forms[name];
+  if (!form) throw new RangeError(`${task.key} has no form "${name}".`);
+  return form(
+    e,
+    task.inputs.map((i) => i.value),
+  );
 }

@@ -8,6 +8,7 @@
 import type { ValueType } from "../graph/analysis.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Node, Tensor } from "../graph/ir.js";
+import type { Emit } from "./emit.js";
 
 export interface InferContext {
   readonly node: Node;
@@ -87,6 +88,21 @@ export interface SliceContext {
  */
 export type SliceRule = (c: SliceContext) => Node | readonly Node[];
 
+/** Ways to make one value from others, by name, the plain one first. All make the same but for rounding. */
+export type Forms = Readonly<Record<string, (e: Emit, inputs: readonly string[]) => string>>;
+
+/** A value that can be made in several ways; which is the fastest depends on the sizes and on the machine. */
+export interface FormTask {
+  /** What is made, with everything that matters but the dims of the inputs. */
+  readonly key: string;
+  /** All float32. */
+  readonly inputs: readonly { readonly value: string; readonly dims: readonly number[] }[];
+  readonly forms: Forms;
+}
+
+/** Names the form to take. */
+export type ChooseForm = (task: FormTask) => string;
+
 export interface GradientContext {
   readonly node: Node;
   readonly opset: number;
@@ -97,6 +113,8 @@ export interface GradientContext {
   wants(input: number): boolean;
   /** Gradient of output i, or undefined where nothing depends on it. */
   outputGradient(output: number): string | undefined;
+  /** Absent: the plain form is taken everywhere. */
+  readonly choose?: ChooseForm;
 }
 
 /**
@@ -147,6 +165,8 @@ export interface Absorption {
 /** Undefined where the layer cannot take up constants (weights that are computed at run time). */
 export type AbsorbRule = (c: AbsorbContext) => Absorption | undefined;
 
+export type FormsContext = Pick<GradientContext, "node" | "opset" | "type" | "constant">;
+
 /** What is known of an operator, by type and domain; undefined: nothing. */
 export type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;
 
@@ -159,6 +179,8 @@ export interface OperatorSpec {
   readonly channels?: ChannelRule;
   readonly slice?: SliceRule;
   readonly gradient?: GradientRule;
+  /** Other ways to compute its one output where its weights are fed; undefined where there are none. */
+  readonly forms?: (c: FormsContext) => FormTask | undefined;
   /** Input slots that hold what is learnt, where they are initialisers. */
   readonly learns?: readonly number[];
   readonly training?: TrainingRule;

@@ -17,7 +17,7 @@ import { findOperator } from "../operators/index.js";
 import { type EpochLine, hasCheckpoint, runEpochs } from "./epochs.js";
 import { checkWritable, makeRunFolder, writeJson } from "./files.js";
 import { openModel } from "./open-model.js";
-import { openJudge, trainingLoader } from "./training-data.js";
+import { formFilesOf, openJudge, trainingLoader } from "./training-data.js";
 import type { DataOptions, Progress } from "./types.js";
 
 export interface FinetuneOptions {
@@ -39,6 +39,8 @@ export interface FinetuneOptions {
   readonly inputs?: Readonly<Record<string, readonly number[]>>;
   readonly batch?: number;
   readonly threads?: number;
+  /** Where it is kept between runs which ways to compute a layer are the fastest. */
+  readonly cacheDir?: string;
   readonly seed?: number;
   /** Milliseconds between checkpoints within an epoch. Default 60,000. */
   readonly checkpointMs?: number;
@@ -92,6 +94,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     recipe: { ...options.recipe, loss },
     loader: trainingLoader(analyzed, options.data, options),
     threads: options.threads ?? 1,
+    formFiles: formFilesOf(options),
     ...(teacher ? { teacher } : {}),
   });
   if (!options.resume) await writeJson(runFolder, "config.json", configOf(options, loss));

@@ -26,7 +26,7 @@ import { collectSaliency, findSites, type Saliency } from "../saliency/index.js"
 import { type EpochsResult, runEpochs, stepsOf } from "./epochs.js";
 import { defaultLoss } from "./finetune.js";
 import type { Stage } from "./steps.js";
-import { openJudge, trainingLoader } from "./training-data.js";
+import { formFilesOf, openJudge, trainingLoader } from "./training-data.js";
 import type { PruneOptions } from "./types.js";
 import { type KeptOf, openWholeWeights, type WholeWeights } from "./whole-weights.js";
 
@@ -82,6 +82,7 @@ export async function openStepTraining(
       recipe: { ...wanted.recipe, loss },
       loader: trainingLoader(atBatch, data, { ...options, ...(wanted.augment ? { augment: wanted.augment } : {}) }),
       threads: options.threads ?? 1,
+      formFiles: formFilesOf(options),
       only,
       ...(loss.some(needsTeacher) ? { teacher: original.model } : {}),
       ...scores,

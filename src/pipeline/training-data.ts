@@ -1,8 +1,11 @@
-/** Data that networks are trained and judged on. */
+/** What a training works with besides the network: data to learn from and to be judged on, and what is known of this machine. */
+import { join } from "node:path";
 import type { Augmentation, LoaderSpec } from "../data/index.js";
 import { openForModel, specForModel } from "../evaluation/index.js";
+import type { FormFiles } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
+import { deviceFingerprint } from "../latency/index.js";
 import { classifierOf } from "../operators/classifier.js";
 import { type JudgeOptions, top1 } from "./data.js";
 import type { DataOptions } from "./types.js";
@@ -42,4 +45,15 @@ export async function openJudge(analyzed: AnalyzedGraph, data: DataOptions, opti
   const { labelled } = dataset;
   if (!labelled || !classifierOf(analyzed)) return { labelled };
   return { labelled, accuracy: (model, phase) => top1(model, dataset, batchSize, options, phase) };
+}
+
+/** Where it is kept which ways to compute a layer are the fastest: in the run, and for this machine where there is a cache. */
+export function formFilesOf(options: {
+  readonly runFolder: string;
+  readonly threads?: number;
+  readonly cacheDir?: string;
+}): FormFiles {
+  const { cacheDir, runFolder, threads } = options;
+  const run = join(runFolder, "forms.json");
+  return cacheDir === undefined ? { run } : { run, cache: join(cacheDir, `${deviceFingerprint(threads)}.forms.json`) };
 }

@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
 import type { FinetuneOptions, FinetuneResult } from "../../pipeline/index.js";
+import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
@@ -24,6 +25,7 @@ export const finetuneCommand: CommandSpec = {
     ...dataOptionNames,
     "epochs",
     "reinitialize",
+    "cache",
     ...recipeOptions,
     "seed",
   ],
@@ -57,6 +59,7 @@ async function finetuneOptions(
     output: options.output ?? `${name}.trained.onnx`,
     runFolder: options.run ?? join(".halp", "runs", `${name}.training`),
     epochs: options.epochs ?? 10,
+    cacheDir: options.cache ?? cacheFolder(),
     ...(await howToTrain(options)),
     ...given("reinitialize", options.reinitialize),
     ...given("teacher", options.teacher),

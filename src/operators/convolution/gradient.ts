@@ -3,13 +3,15 @@ import { attr, intAttr } from "../../graph/attributes.js";
 import type { Attribute } from "../../graph/ir.js";
 import { byteLengthOf, deriveTensor } from "../../graph/lazy-tensor.js";
 import { float32sIn, sizeOf } from "../../graph/tensors.js";
-import { dimsOf, type Emit, emitter, noGradient } from "../emit.js";
+import { dimsOf, type Emit, emitForm, emitter, noGradient } from "../emit.js";
 import type { GradientContext, GradientRule } from "../spec.js";
 import { slidingWindow, spreadingWindow, type Window } from "../window.js";
+import { convolutionTask } from "./forms.js";
 
 /** Sizes of a convolution, transposed or not: `small` is the side that a window has one position for, `large` the other. */
 interface Layer {
   readonly window: Window;
+  readonly batch: number;
   readonly groups: number;
   readonly small: readonly number[];
   readonly large: readonly number[];
@@ -95,8 +97,18 @@ function spread(c: GradientContext, e: Emit, layer: Layer, small: string, weight
   const after = space.map((i) => span(window, i) - 1 - (window.after[i] as number));
   const canFlip = c.constant(weight)?.dtype === "float32" || c.opset >= 10;
   // Stride 1: a plain convolution with the flipped kernel, the fastest form there is.
-  if (unit && canFlip && [...before, ...after].every((p) => p >= 0))
-    return e.op("Conv", [small, flipped(c, e, weight, layer.groups)], attributesOf(layer, before, after));
+  if (unit && canFlip && [...before, ...after].every((p) => p >= 0)) {
+    const { kernel, strides, dilations } = window;
+    const geometry = { kernel, strides, dilations, pads: [...before, ...after], groups: layer.groups };
+    const [total = 1, inner = 1] = dimsOf(c, weight);
+    const smallDims = [layer.batch, total, ...layer.small];
+    const flippedDims = [layer.groups * inner, total / layer.groups, ...kernel];
+    const task = convolutionTask(geometry, [
+      { value: small, dims: smallDims },
+      { value: flipped(c, e, weight, layer.groups), dims: flippedDims },
+    ]);
+    return emitForm(e, task, c.constant(weight) ? undefined : c.choose);
+  }
   // The rest that no window reached: rows that the last stride left over.
   const rest = space.map((i) => {
     const reached = (window.strides[i] as number) * ((layer.small[i] as number) - 1) + span(window, i);
@@ -120,21 +132,43 @@ function spread(c: GradientContext, e: Emit, layer: Layer, small: string, weight
   return e.pad(whole, [0, 0, ...space.map(() => 0)], [0, 0, ...crop.map((n) => -n)]);
 }
 
+/** The small or the large side of a layer, for the gradient of its weight. */
+interface SideOf {
+  readonly value: string;
+  /** Of a group. */
+  readonly channels: number;
+}
+
 /**
  * Gradient of the weight, tap by tap: the product of the small side with what the tap saw of the large side, summed over
  * positions and samples. [groups * smallChannels, largeChannels, ...kernel], channels counted within a group.
  */
-function weightGradient(
-  e: Emit,
-  layer: Layer,
-  batch: number,
-  small: { value: string; channels: number },
-  large: { value: string; channels: number },
-): string {
-  const { window, groups, rank } = layer;
+function weightGradient(c: GradientContext, e: Emit, layer: Layer, small: SideOf, large: SideOf): string {
+  const { batch, groups, window } = layer;
+  const { before, dilations, kernel, strides } = window;
+  const unit = strides.every((s) => s === 1);
+  const task = {
+    key: `weights of Conv kernel=${kernel} before=${before} strides=${strides} dilations=${dilations} group=${groups}`,
+    inputs: [
+      { value: small.value, dims: [batch, groups * small.channels, ...layer.small] },
+      { value: large.value, dims: [batch, groups * large.channels, ...layer.large] },
+    ],
+    forms: Object.fromEntries(
+      [false, ...(unit && layer.rank === 2 && (kernel[0] as number) > 1 ? [true] : [])].map((wholeRows) => [
+        wholeRows ? "rows moved" : "plain",
+        (e: Emit, [s = "", l = ""]: readonly string[]) =>
+          emitWeightGradient(e, layer, { ...small, value: s }, { ...large, value: l }, wholeRows),
+      ]),
+    ),
+  };
+  return emitForm(e, task, c.choose);
+}
+
+/** @param wholeRows the small side is moved along the first spatial axis, by zeros before it, instead of the large one being cut. */
+function emitWeightGradient(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows: boolean): string {
+  const { batch, window, groups, rank } = layer;
   const space = Array.from({ length: rank }, (_, i) => i);
   const positions = sizeOf(layer.small);
-  const s = e.reshape(small.value, [batch, groups, small.channels, positions]);
   const reach = space.map((i) => (window.strides[i] as number) * ((layer.small[i] as number) - 1) + span(window, i));
   const extents = space.map((i) => (layer.large[i] as number) + (window.before[i] as number));
   const after = space.map((i) => (reach[i] as number) - (extents[i] as number));
@@ -143,25 +177,45 @@ function weightGradient(
   const axes = space.map((i) => i + 2);
   const whole = reach.every((r, i) => r === layer.small[i]);
   const unit = window.strides.every((stride) => stride === 1);
+  const rowSize = sizeOf(layer.small.slice(1));
   const views = new Map<string, string>();
+  /** The large side cut to what taps at these places along all but the first axis saw, [batch, channels, rows * rowSize]. */
+  const viewAt = (rest: readonly number[]): string => {
+    const key = rest.join();
+    let view = views.get(key);
+    if (view === undefined) {
+      const ends = rest.map((at, i) => at + (layer.small[i + 1] as number));
+      view = rest.length === 0 ? padded : e.slice(padded, axes.slice(1), rest, ends);
+      view = e.reshape(view, [batch, groups * large.channels, (reach[0] as number) * rowSize]);
+      views.set(key, view);
+    }
+    return view;
+  };
   /** What a tap saw, [batch, channels, positions]. */
   const seenBy = (offset: readonly number[]): string => {
     if (whole) return padded;
     if (!unit) return e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
-    // Stride 1: cut all but the first spatial axis once for each place along them; along the first, what a tap saw is
-    // then one run of elements.
+    // Stride 1: along the first spatial axis what a tap saw is one run of elements.
     const [row = 0, ...rest] = offset;
-    const [, ...extents] = layer.small;
-    const key = rest.join();
-    let view = views.get(key);
-    if (view === undefined) {
-      const ends = rest.map((at, i) => at + (extents[i] as number));
-      view = rest.length === 0 ? padded : e.slice(padded, axes.slice(1), rest, ends);
-      view = e.reshape(view, [batch, groups * large.channels, (reach[0] as number) * sizeOf(extents)]);
-      views.set(key, view);
+    return e.slice(viewAt(rest), [2], [row * rowSize], [row * rowSize + positions]);
+  };
+  const unmoved = e.reshape(small.value, [batch, groups, small.channels, positions]);
+  const moved = new Map<number, string>();
+  /** The small side with zeros for the rows that a tap of this row does not see. */
+  const movedBy = (row: number): string => {
+    let value = moved.get(row);
+    if (value === undefined) {
+      const rows = reach[0] as number;
+      const behind = rows - (layer.small[0] as number) - row;
+      value = e.pad(
+        small.value,
+        [0, 0, row, ...space.slice(1).map(() => 0)],
+        [0, 0, behind, ...space.slice(1).map(() => 0)],
+      );
+      value = e.reshape(value, [batch, groups, small.channels, rows * rowSize]);
+      moved.set(row, value);
     }
-    const start = row * sizeOf(extents);
-    return e.slice(view, [2], [start], [start + positions]);
+    return value;
   };
   const taps: string[] = [];
   for (let t = 0; t < sizeOf(window.kernel); t++) {
@@ -170,8 +224,11 @@ function weightGradient(
       offset[i] = (at % (window.kernel[i] as number)) * (window.dilations[i] as number);
       at = Math.floor(at / (window.kernel[i] as number));
     }
-    const l = e.reshape(seenBy(offset), [batch, groups, large.channels, positions]);
-    const product = e.reduceSum(e.matMul(s, l, { transB: true }), [0], false);
+    const [row = 0, ...rest] = offset;
+    const seen = wholeRows ? viewAt(rest) : seenBy(offset);
+    const size = wholeRows ? (reach[0] as number) * rowSize : positions;
+    const l = e.reshape(seen, [batch, groups, large.channels, size]);
+    const product = e.reduceSum(e.matMul(wholeRows ? movedBy(row) : unmoved, l, { transB: true }), [0], false);
     taps.push(e.reshape(product, [groups * small.channels, large.channels, 1]));
   }
   const all = taps.length === 1 ? (taps[0] as string) : e.concat(taps, 2);
@@ -192,15 +249,9 @@ const conv: GradientRule = (c) => {
   const [, outputs = 1, ...small] = dimsOf(c, c.node.outputs[0]);
   const groups = intAttr(c.node, "group", 1);
   const window = slidingWindow(c.node, large, dimsOf(c, w).slice(2));
-  const layer: Layer = { window, groups, small, large, rank: large.length };
+  const layer: Layer = { window, batch, groups, small, large, rank: large.length };
   const weight = () =>
-    weightGradient(
-      e,
-      layer,
-      batch,
-      { value: dy, channels: outputs / groups },
-      { value: x, channels: channels / groups },
-    );
+    weightGradient(c, e, layer, { value: dy, channels: outputs / groups }, { value: x, channels: channels / groups });
   return [
     c.wants(0) ? spread(c, e, layer, dy, w) : undefined,
     c.wants(1) ? weight() : undefined,
@@ -218,7 +269,7 @@ const convTranspose: GradientRule = (c) => {
   const [, outputs = 1, ...large] = dimsOf(c, c.node.outputs[0]);
   const groups = intAttr(c.node, "group", 1);
   const window = spreadingWindow(c.node, small, dimsOf(c, w).slice(2));
-  const layer: Layer = { window, groups, small, large, rank: small.length };
+  const layer: Layer = { window, batch, groups, small, large, rank: small.length };
   if ([...window.before, ...window.after].some((p) => p < 0)) throw noGradient(c, "its pads are negative");
   const input = () => {
     // Just so many windows as there were inputs; rows of output padding may hold more.
@@ -238,13 +289,7 @@ const convTranspose: GradientRule = (c) => {
     );
   };
   const weight = () =>
-    weightGradient(
-      e,
-      layer,
-      batch,
-      { value: x, channels: channels / groups },
-      { value: dy, channels: outputs / groups },
-    );
+    weightGradient(c, e, layer, { value: x, channels: channels / groups }, { value: dy, channels: outputs / groups });
   return [
     c.wants(0) ? input() : undefined,
     c.wants(1) ? weight() : undefined,

@@ -1,6 +1,7 @@
 import { assemble } from "../assemble.js";
 import { absorptions } from "./absorb.js";
 import { channels } from "./channels.js";
+import { convForms } from "./forms.js";
 import { gradients } from "./gradient.js";
 import { shapes } from "./shape.js";
 import { slices } from "./slice.js";
@@ -11,5 +12,6 @@ export const convolution = assemble({
   gradients,
   slices,
   absorptions,
+  forms: { Conv: convForms },
   learns: { Conv: [1, 2], ConvTranspose: [1, 2] },
 });

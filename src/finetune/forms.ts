@@ -1,0 +1,155 @@
+/** Which of several ways to compute something is the fastest on this machine: by trying each, once for each configuration. */
+import { readFile } from "node:fs/promises";
+import { GraphBuilder } from "../graph/builder.js";
+import type { Model } from "../graph/ir.js";
+import { writeFiles } from "../onnx/index.js";
+import { emitter } from "../operators/emit.js";
+import type { ChooseForm, FormTask } from "../operators/spec.js";
+import { createSession, type Feeds, floatsOf, randomTensor, type Session } from "../runtime/index.js";
+
+/** Names of forms by configuration. */
+export type KnownForms = ReadonlyMap<string, string>;
+
+export interface FormChooser {
+  readonly choose: ChooseForm;
+  /** What was chosen: known before, or tried now. */
+  readonly chosen: KnownForms;
+  /** How many were tried. */
+  readonly tried: number;
+}
+
+/** Timed runs of a form; the least counts. */
+const runs = 4;
+/** A form that its first run shows to be this much slower than the best is not run again. */
+const hopeless = 1.5;
+/** How much faster than the plain form another has to be. */
+const worthwhile = 0.97;
+/** Results that differ by more, relative to the greatest, are of another function. */
+const sameResult = 1e-4;
+
+/** @param known what earlier trials on this machine, with as many threads, said */
+export function createFormChooser(opset: number, threads: number, known: KnownForms): FormChooser {
+  const chosen = new Map<string, string>();
+  let tried = 0;
+  return {
+    chosen,
+    get tried() {
+      return tried;
+    },
+    choose: (task) => {
+      const names = Object.keys(task.forms);
+      const [plain = ""] = names;
+      if (names.length < 2) return plain;
+      const key = `${task.key} of ${task.inputs.map((i) => i.dims.join("x")).join(" ")}, ${threads} threads`;
+      let name = chosen.get(key) ?? known.get(key);
+      if (name === undefined || !(name in task.forms)) {
+        name = fastest(task, opset, threads) ?? plain;
+        tried++;
+      }
+      chosen.set(key, name);
+      return name;
+    },
+  };
+}
+
+interface Contender {
+  readonly name: string;
+  readonly session: Session;
+  readonly ns: number[];
+}
+
+function fastest(task: FormTask, opset: number, threads: number): string | undefined {
+  const feeds: Feeds = Object.fromEntries(
+    task.inputs.map(({ dims }, i) => [`in${i}`, randomTensor("float32", dims, i + 1)]),
+  );
+  const open: Contender[] = [];
+  try {
+    let expected: Float32Array | undefined;
+    for (const name of Object.keys(task.forms)) {
+      const contender = openForm(task, name, opset, threads);
+      if (!contender) continue;
+      open.push(contender);
+      const result = timeOnce(contender, feeds);
+      expected ??= result;
+      if (result === undefined || !agree(result, expected as Float32Array)) drop(open, contender);
+    }
+    // The first runs of each have memory to ask for: they do not count.
+    for (const c of open) {
+      timeOnce(c, feeds);
+      c.ns.length = 0;
+    }
+    for (let i = 0; i < runs; i++) {
+      for (const c of open) timeOnce(c, feeds);
+      const best = Math.min(...open.map(leastOf));
+      for (const c of [...open]) if (leastOf(c) > hopeless * best) drop(open, c);
+    }
+    const [first, ...others] = open;
+    const best = others.reduce((a, b) => (b && a && leastOf(b) < leastOf(a) ? b : a), others[0]);
+    if (!first) return undefined;
+    const plainIsIn = first.name === Object.keys(task.forms)[0];
+    return best && leastOf(best) < (plainIsIn ? worthwhile : 1) * leastOf(first) ? best.name : first.name;
+  } finally {
+    for (const c of open) c.session[Symbol.dispose]();
+  }
+}
+
+const leastOf = (c: Contender): number => Math.min(...c.ns);
+
+function drop(open: Contender[], contender: Contender): void {
+  contender.session[Symbol.dispose]();
+  open.splice(open.indexOf(contender), 1);
+}
+
+/** Undefined where the runtime does not take it: a form may need operators that not every machine's runtime has. */
+function openForm(task: FormTask, name: string, opset: number, threads: number): Contender | undefined {
+  try {
+    return { name, session: createSession(modelOf(task, name, opset), { threads }), ns: [] };
+  } catch {
+    return undefined;
+  }
+}
+
+function modelOf(task: FormTask, name: string, opset: number): Model {
+  const builder = new GraphBuilder();
+  const inputs = task.inputs.map(({ dims }, i) => builder.input(`in${i}`, dims));
+  builder.output(task.forms[name]?.(emitter({ builder, opset }), inputs) ?? "");
+  const model = builder.model({ opset, contrib: true });
+  return { ...model, opsets: [...model.opsets, { domain: "com.microsoft.nchwc", version: 1 }] };
+}
+
+function timeOnce({ session, ns }: Contender, feeds: Feeds): Float32Array | undefined {
+  const start = process.hrtime.bigint();
+  const outputs = session.run(feeds);
+  ns.push(Number(process.hrtime.bigint() - start));
+  const [output] = Object.values(outputs);
+  return output && floatsOf(output);
+}
+
+function agree(a: Float32Array, b: Float32Array): boolean {
+  if (a.length !== b.length) return false;
+  let [worst, scale] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    worst = Math.max(worst, Math.abs((a[i] as number) - (b[i] as number)));
+    scale = Math.max(scale, Math.abs(b[i] as number));
+  }
+  return worst <= sameResult * scale;
+}
+
+const format = "halp.forms/1";
+
+/** Empty where there is no such file, or none that halp wrote: it is tried anew then. */
+export async function readForms(path: string): Promise<KnownForms> {
+  try {
+    const read = JSON.parse(await readFile(path, "utf8")) as { format?: unknown; forms?: Record<string, unknown> };
+    if (read.format !== format) return new Map();
+    return new Map(Object.entries(read.forms ?? {}).map(([key, name]) => [key, String(name)]));
+  } catch {
+    return new Map();
+  }
+}
+
+export async function writeForms(path: string, forms: KnownForms): Promise<void> {
+  const sorted = Object.fromEntries([...forms].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const text = `${JSON.stringify({ format, forms: sorted }, null, 1)}\n`;
+  await writeFiles([{ path, segments: [{ offset: 0, bytes: new TextEncoder().encode(text) }] }], 1);
+}

@@ -1,0 +1,189 @@
+/** Whatever form a layer is computed in, a step of training comes to the same; and a form that computes something else is not taken. */
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import t from "tap";
+import { createRandom, fillGaussian } from "../../src/data/index.js";
+import { createFormChooser, createTrainer, readForms, writeForms } from "../../src/finetune/index.js";
+import { attr } from "../../src/graph/attributes.js";
+import { GraphBuilder } from "../../src/graph/builder.js";
+import { analyzeGraph } from "../../src/graph/infer.js";
+import type { Model } from "../../src/graph/ir.js";
+import { float32Tensor, sizeOf } from "../../src/graph/tensors.js";
+import { findOperator } from "../../src/operators/index.js";
+import type { ChooseForm, FormTask } from "../../src/operators/spec.js";
+import { patternBatch } from "./networks.js";
+
+const opset = 17;
+
+interface Geometry {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly dilation: number;
+  readonly pads: readonly [number, number, number, number];
+  readonly bias: boolean;
+}
+
+/** A convolution of any geometry between one that makes its channels and a mean: [3, 2, 9, 8] to [3, outputs]. */
+function network({ bias, dilation, inputs, kernel, outputs, pads, stride }: Geometry): Model {
+  const g = new GraphBuilder();
+  const random = createRandom(7);
+  const weight = (name: string, dims: readonly number[]) =>
+    g.initializer(float32Tensor(name, dims, fillGaussian(new Float32Array(sizeOf(dims)), random, 0, 0.4)));
+  const first = g.node("Conv", [g.input("x", ["batch", 2, 9, 8]), weight("first.weight", [inputs, 2, 1, 1])]);
+  const layer = g.node(
+    "Conv",
+    [
+      g.node("Tanh", [first]),
+      weight("layer.weight", [outputs, inputs, ...kernel]),
+      ...(bias ? [weight("layer.bias", [outputs])] : []),
+    ],
+    { strides: attr.ints([stride, stride]), dilations: attr.ints([dilation, dilation]), pads: attr.ints(pads) },
+  );
+  const mean = g.node("GlobalAveragePool", [g.node("Tanh", [layer])]);
+  g.output(g.node("Flatten", [mean], {}, { outputs: ["logits"] }), ["batch", outputs]);
+  return g.model({ opset });
+}
+
+function weightsAfterAStep(model: Model, classes: number, choose?: ChooseForm): Map<string, Float32Array> {
+  const { inputDims } = analyzeGraph(model, findOperator, { batch: 3 });
+  const loss = [{ kind: "cross-entropy" }] as const;
+  using trainer = createTrainer({
+    model,
+    inputDims,
+    findOperator,
+    loss,
+    optimizer: { kind: "sgd" },
+    ...(choose ? { choose } : {}),
+  });
+  trainer.step([patternBatch([3, 2, 9, 8], classes, 3)], 1);
+  return new Map([...trainer.tensors()].map(([name, { data }]) => [name, Float32Array.from(data)]));
+}
+
+/** Forms that this machine's runtime can compute: the trial found that they agree. */
+const works = new Map<string, boolean>();
+function agreesHere(name: string): boolean {
+  let known = works.get(name);
+  if (known === undefined) {
+    const model = network({
+      inputs: 32,
+      outputs: 32,
+      kernel: [3, 3],
+      stride: 1,
+      dilation: 1,
+      pads: [1, 1, 1, 1],
+      bias: false,
+    });
+    known = false;
+    weightsAfterAStep(model, 3, (task) => {
+      const { plain, [name]: form } = task.forms;
+      // Whatever is against a form that fails wins: it is taken only where it agrees with the plain one.
+      const slow: NonNullable<typeof plain> = (e, inputs) => {
+        let y = plain?.(e, inputs) ?? "";
+        for (let i = 0; i < 400; i++) y = e.op("Tan", [e.op("Atan", [y])]);
+        return y;
+      };
+      if (plain && form)
+        known ||= createFormChooser(opset, 1, new Map()).choose({ ...task, forms: { slow, [name]: form } }) === name;
+      return "plain";
+    });
+    works.set(name, known);
+  }
+  return known;
+}
+
+t.test("every form comes to the same step", async (t) => {
+  const side = fc.integer({ min: 0, max: 2 });
+  const seen = new Map<string, number>();
+  fc.assert(
+    fc.property(
+      fc.record({
+        inputs: fc.integer({ min: 1, max: 9 }).map((n) => 4 * n),
+        outputs: fc.integer({ min: 2, max: 33 }),
+        kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+        stride: fc.integer({ min: 1, max: 2 }),
+        dilation: fc.integer({ min: 1, max: 2 }),
+        pads: fc.tuple(side, side, side, side),
+        bias: fc.boolean(),
+      }),
+      (geometry) => {
+        const model = network(geometry);
+        const names = new Set<string>();
+        const expected = weightsAfterAStep(model, geometry.outputs, (task) => {
+          for (const name of Object.keys(task.forms)) names.add(name);
+          return "plain";
+        });
+        names.delete("plain");
+        for (const name of names) {
+          if (!agreesHere(name)) continue;
+          seen.set(name, (seen.get(name) ?? 0) + 1);
+          const force = (task: FormTask) => (name in task.forms ? name : "plain");
+          for (const [weight, data] of weightsAfterAStep(model, geometry.outputs, force)) {
+            const plain = expected.get(weight)!;
+            data.forEach((v, i) => {
+              if (Math.abs(v - plain[i]!) > 2e-5) throw new Error(`${name}, ${weight}[${i}]: ${v}, not ${plain[i]}`);
+            });
+          }
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
+  t.ok((seen.get("rows moved") ?? 0) > 5, `tried: ${[...seen].join("; ")}`);
+});
+
+const taskOf = (forms: FormTask["forms"]): FormTask => ({
+  key: "test",
+  inputs: [{ value: "x", dims: [64, 64] }],
+  forms,
+});
+const twice: FormTask["forms"][string] = (e, [x = ""]) => e.add(x, x);
+const slowly: FormTask["forms"][string] = (e, [x = ""]) => {
+  let y = e.add(x, x);
+  for (let i = 0; i < 400; i++) y = e.op("Tan", [e.op("Atan", [y])]);
+  return y;
+};
+
+t.test("the fastest form is taken that computes the same and that the runtime knows", async (t) => {
+  const chooser = createFormChooser(opset, 1, new Map());
+  const forms = {
+    slowly,
+    wrong: ((e, [x = ""]) => e.op("Neg", [x])) as typeof twice,
+    unknown: ((e, [x = ""]) => e.op("NoSuchOperator", [x])) as typeof twice,
+    twice,
+  };
+  t.equal(chooser.choose(taskOf(forms)), "twice");
+  t.equal(chooser.tried, 1);
+  t.equal(chooser.choose(taskOf(forms)), "twice");
+  t.equal(chooser.tried, 1, "once for a configuration");
+  t.equal(chooser.choose(taskOf({ only: slowly })), "only");
+  t.equal(chooser.tried, 1, "nothing to choose");
+
+  const [key = ""] = chooser.chosen.keys();
+  const told = createFormChooser(opset, 1, new Map([[key, "wrong"]]));
+  t.equal(told.choose(taskOf(forms)), "wrong", "what is known is not tried again");
+  t.equal(told.tried, 0);
+  const outdated = createFormChooser(opset, 1, new Map([[key, "of an older halp"]]));
+  t.equal(outdated.choose(taskOf(forms)), "twice");
+});
+
+t.test("what was chosen is kept; a file that halp did not write is tried anew", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "halp-forms-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "forms.json");
+  t.equal((await readForms(path)).size, 0);
+  const forms = new Map([
+    ["b", "plain"],
+    ["a", "rows moved"],
+  ]);
+  await writeForms(path, forms);
+  t.same(new Map(await readForms(path)), forms);
+  t.same(await readdir(folder), ["forms.json"]);
+  for (const text of ["", "{", '{"format":"halp.forms/2","forms":{"a":"b"}}', "null"]) {
+    await writeFile(path, text);
+    t.equal((await readForms(path)).size, 0, text);
+  }
+});
