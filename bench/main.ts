@@ -5,6 +5,7 @@ const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise
   prediction: async () => (await import("./prediction.js")).benchPrediction,
   scale: async () => (await import("./scale.js")).benchScale,
   solver: async () => (await import("./solver.js")).benchSolver,
+  training: async () => (await import("./training.js")).benchTraining,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -23,6 +23,9 @@ const keepAll = "glibc.malloc.mmap_max=0";
 /** Buffers of 32 MiB and more, the most that can be set, are given back. */
 const keepSmall = "glibc.malloc.mmap_threshold=33554432";
 
+/** What a program that is to be compared with a child has to be started with, as GLIBC_TUNABLES. */
+export const childTunables = [...steadyMemory, keepAll].join(":");
+
 export interface ChildOptions {
   /** Kills the child; requests that wait for an answer fail with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -69,7 +72,7 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
   // A killed child cannot clean up behind itself: its temporary files lie in a folder that goes with it.
   const scratch = mkdtempSync(join(tmpdir(), "halp-"));
   const sweep = (): void => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
-  const tunables = [...steadyMemory, options.largeModels ? keepSmall : keepAll].join(":");
+  const tunables = options.largeModels ? [...steadyMemory, keepSmall].join(":") : childTunables;
   const child: ChildProcess = fork(fileURLToPath(entry), [scratch], {
     env: { ...process.env, GLIBC_TUNABLES: tunables, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
     execArgv: [],

@@ -1,5 +1,5 @@
 export { type Addon, type LoadedAddon, loadAddon } from "./addon.js";
-export { type Child, type ChildOptions, type Handlers, serveParent, spawnChild } from "./child.js";
+export { type Child, type ChildOptions, childTunables, type Handlers, serveParent, spawnChild } from "./child.js";
 export {
   type Conditions,
   doubtsBefore,

@@ -1,0 +1,63 @@
+/** A process that trains one of the networks with halp, step by step as it is told. */
+import { resourceUsage } from "node:process";
+import { createFormChooser, createTrainer, type Trainer } from "../../src/finetune/index.js";
+import { opsetOf } from "../../src/graph/ir.js";
+import { findOperator } from "../../src/operators/index.js";
+import { createSession, floatTensor, type Session, serveParent, uniform } from "../../src/runtime/index.js";
+import { subjects } from "./networks.js";
+
+export interface StepTask {
+  readonly name: string;
+  readonly threads: number;
+  /** Plain forms only. */
+  readonly plain: boolean;
+}
+export interface StepAnswer {
+  readonly seconds: number;
+  /** Of this process, at most so far. */
+  readonly bytes: number;
+}
+
+let trainer: Trainer;
+let session: Session;
+let images: Float32Array;
+let labels: Int32Array;
+let dims: readonly number[];
+
+serveParent({
+  open: ({ name, plain, threads }: StepTask): { readonly parameters: number; readonly trials: number } => {
+    const subject = subjects.find((s) => s.name === name);
+    if (!subject) throw new RangeError(`There is no network ${name}.`);
+    const model = subject.model();
+    dims = subject.dims;
+    const chooser = createFormChooser(opsetOf(model), threads, new Map());
+    trainer = createTrainer({
+      model,
+      inputDims: new Map([["x", dims]]),
+      findOperator,
+      loss: [{ kind: "cross-entropy" }],
+      optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 5e-4 },
+      threads,
+      ...(plain ? {} : { choose: chooser.choose }),
+    });
+    session = createSession(model, { threads });
+    const next = uniform(2);
+    images = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => 2 * next() - 1);
+    labels = Int32Array.from({ length: dims[0] ?? 1 }, (_, i) => i % 10);
+    return { parameters: trainer.parameterCount, trials: chooser.tried };
+  },
+  forward: (): StepAnswer =>
+    timed(() => {
+      session.run({ x: floatTensor(images, dims) });
+    }),
+  step: (): StepAnswer =>
+    timed(() => {
+      trainer.step([{ images, dims, labels }], 0.01);
+    }),
+});
+
+function timed(work: () => void): StepAnswer {
+  const start = process.hrtime.bigint();
+  work();
+  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, bytes: resourceUsage().maxRSS * 1024 };
+}
