@@ -78,6 +78,7 @@ export interface OptionValues {
   readonly epochs?: number;
   readonly resume?: string;
   readonly trainSteps?: number;
+  readonly soft?: boolean;
   readonly trainBatch?: number;
   readonly reinitialize?: boolean;
   readonly trainLoss?: string;
@@ -283,6 +284,8 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "--resume <DIR>",
       "go on with the run in this folder, from its last checkpoint; nothing else need be said",
     ),
+  soft: () =>
+    new Option("--soft", "removed channels may come back until the last step (default: what is gone is gone)"),
   trainSteps: () =>
     new Option(
       "--train-steps <N>",

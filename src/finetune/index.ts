@@ -17,3 +17,4 @@ export {
   type Training,
   type TrainingJob,
 } from "./training.js";
+export type { Mask } from "./training-graph.js";

@@ -46,6 +46,7 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     ...(recipe.freezeBatchNorm === undefined ? {} : { freezeBatchNorm: recipe.freezeBatchNorm }),
     ...(job.only ? { only: job.only } : {}),
     score: job.scores,
+    masks: job.masks,
     threads: job.threads,
   });
   await forms?.keep();

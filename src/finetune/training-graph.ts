@@ -5,7 +5,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Model, Node } from "../graph/ir.js";
-import { sizeOf } from "../graph/tensors.js";
+import { float32Tensor, sizeOf } from "../graph/tensors.js";
 import { emitForm, emitter } from "../operators/emit.js";
 import type { ChooseForm, FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
 import type { LossGraph } from "./loss-graph.js";
@@ -41,6 +41,13 @@ export interface TrainingGraph {
   readonly scores: readonly ChannelScore[];
 }
 
+/** Factors that a value is multiplied by along an axis, one a position; its gradient passes as if they were not there. */
+export interface Mask {
+  readonly value: string;
+  readonly axis: number;
+  readonly factors: Float32Array;
+}
+
 export interface TrainingGraphOptions {
   readonly lossGraph: LossGraph;
   readonly parameters: readonly Parameter[];
@@ -53,6 +60,8 @@ export interface TrainingGraphOptions {
   readonly freezeBatchNorm?: boolean;
   /** Values whose channels are scored along an axis for importance, from the gradients that are there anyway. */
   readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
+  /** At outputs of layers or batch norms. What is scored there is the value before it. */
+  readonly masks?: readonly Mask[];
   /** Which of several ways to compute something is taken. Default: the plain one. */
   readonly choose?: ChooseForm;
 }
@@ -80,6 +89,25 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     builder.node("Identity", [made], {}, { outputs: node.outputs });
     return true;
   };
+  const masks = new Map((options.masks ?? []).map((mask) => [mask.value, mask]));
+  const unmasked = new Map<string, string>();
+  /** A node whose output is masked makes it under another name, and the masked value takes its own. */
+  const maskBehind = (builder: GraphBuilder, node: Node): Node => {
+    const [value = ""] = node.outputs;
+    const mask = masks.get(value);
+    if (!mask) return node;
+    const before = builder.freshName(`${value} unmasked`);
+    unmasked.set(value, before);
+    return { ...node, outputs: [before, ...node.outputs.slice(1)] };
+  };
+  const placeMask = (builder: GraphBuilder, value: string): void => {
+    const mask = masks.get(value);
+    const before = unmasked.get(value);
+    if (!mask || before === undefined) return;
+    const dims = (analyzed.types.get(value)?.dims ?? []).map((_, i) => (i === mask.axis ? mask.factors.length : 1));
+    const factors = builder.initializer(float32Tensor(builder.freshName(`mask of ${value}`), dims, mask.factors));
+    builder.node("Mul", [before, factors], {}, { outputs: [value] });
+  };
   const builder = copyNetwork(analyzed, [...names, ...statistics], (b, node) => {
     const trains = !options.freezeBatchNorm && lossGraph.own.has(node);
     const rule = trains ? findOperator(node.opType, node.domain)?.training : undefined;
@@ -95,7 +123,9 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
       running.push(...form.statistics);
     }
     replaced.push(form?.node ?? node);
-    if (form || !placeInForm(b, node)) b.add(form?.node ?? node);
+    const placed = maskBehind(b, form?.node ?? node);
+    if (form || !placeInForm(b, placed)) b.add(placed);
+    placeMask(b, node.outputs[0] ?? "");
   });
   const inTraining: AnalyzedGraph = { ...analyzed, graph: { ...analyzed.graph, nodes: replaced } };
   const e = emitter({ builder, opset: analyzed.opset });
@@ -172,12 +202,13 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     }
     const dz = gradientOf.get(value);
     if (dz === undefined) return { value, output: "" };
+    const z = unmasked.get(value) ?? value;
     if (axis !== 1) {
       const others = dims.map((_, i) => i).toSpliced(axis, 1);
-      return { value, output: handOut(e.reduceSum(e.mul(value, dz), others, false), `score at ${value}`, [channels]) };
+      return { value, output: handOut(e.reduceSum(e.mul(z, dz), others, false), `score at ${value}`, [channels]) };
     }
     const rows = [dims[0] ?? 1, channels, 1, sizeOf(dims.slice(2))];
-    const perSample = e.matMul(e.reshape(value, rows), e.reshape(dz, rows), { transB: true });
+    const perSample = e.matMul(e.reshape(z, rows), e.reshape(dz, rows), { transB: true });
     const sum = e.reshape(e.reduceSum(perSample, [0], false), [channels]);
     return { value, output: handOut(sum, `score at ${value}`, [channels]) };
   });

@@ -5,6 +5,7 @@ import { decodeModel, encodeModel } from "../onnx/index.js";
 import { spawnChild } from "../runtime/index.js";
 import type { LossTerm } from "./losses.js";
 import { checkRecipe, type Recipe } from "./recipe.js";
+import type { Mask } from "./training-graph.js";
 
 /** A value whose channels are scored while training: from the gradients of the very batches that are trained on. */
 export interface ScoreSite {
@@ -38,6 +39,7 @@ export interface TrainingJob {
   readonly scores?: readonly ScoreSite[];
   /** Channels that {@link ScoreSite.channels} speaks of. */
   readonly channelCount?: number;
+  readonly masks?: readonly Mask[];
 }
 
 /** What the child is told: models as bytes. */
@@ -51,6 +53,7 @@ export interface JobMessage {
   readonly formFiles?: FormFiles;
   readonly scores: readonly ScoreSite[];
   readonly channelCount: number;
+  readonly masks: readonly Mask[];
   readonly only?: readonly string[];
 }
 type LossMessage =
@@ -128,6 +131,7 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
       ...(job.formFiles ? { formFiles: job.formFiles } : {}),
       scores: job.scores ?? [],
       channelCount: job.channelCount ?? 0,
+      masks: job.masks ?? [],
       ...(job.only ? { only: job.only } : {}),
     };
     const opened = await child.request<OpenedTraining>("open", message);

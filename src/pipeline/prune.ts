@@ -179,8 +179,10 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
   const { data, oracle, options, least, targets, apply, training, saved, warn } = c;
   const { analyzed, coupling } = data.original;
   const origin = Int32Array.from({ length: coupling.channelCount }, (_, i) => i);
-  let stage: Stage = { analyzed, coupling, origin, kept: 1, keptOf: () => undefined };
-  if (saved) stage = stageOf(apply(saved.plan), saved.kept, coupling, options);
+  const whole: Stage = { analyzed, coupling, origin, kept: 1, keptOf: () => undefined };
+  const stageAfter = (plan: Plan, model: RewriteResult, kept: number): Stage =>
+    training?.soft ? { ...whole, mask: plan } : stageOf(model, kept, coupling, options);
+  let stage = saved ? stageAfter(saved.plan, apply(saved.plan), saved.kept) : whole;
   const score = training ? training.score : scoreOnly(data, options);
   // What an earlier step knows of importance is of other weights, where they are trained.
   const back = training && training.batchesPerStep > 0 ? 1 : lookBack;
@@ -198,7 +200,7 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
     await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, candidate, targetNs));
     const { plan, predictedNs } = candidate;
     await save(c, { step: step + 1, ratio: c.ratio, plan, kept, predictedNs });
-    stage = stageOf(candidate.model, kept, coupling, options);
+    stage = stageAfter(plan, candidate.model, kept);
   }
   return searches;
 }
@@ -217,6 +219,11 @@ async function writeConfig(options: PruneOptions): Promise<void> {
 /** @throws HalpError HALP_BUDGET_RANGE, HALP_TRAINING_OPTION */
 function checkOptions({ budget, training, standIn }: PruneOptions): void {
   checkBudget(budget);
+  if (training?.soft && !training.batchesPerStep)
+    throw new HalpError(
+      "HALP_TRAINING_OPTION",
+      "Channels can come back only where the network learns between the steps: say how much with --train-steps, or leave out --soft.",
+    );
   if (training && (standIn ?? "zero") !== "zero")
     throw new HalpError(
       "HALP_TRAINING_OPTION",

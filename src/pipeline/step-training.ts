@@ -3,11 +3,13 @@
  * channels' importance is gathered from those very batches' gradients (arXiv 2110.10811, section 3.4).
  */
 import { join } from "node:path";
+import type { Coupling, Plan } from "../coupling/index.js";
 import type { Augmentation } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import {
   findParameters,
   type LossTerm,
+  type Mask,
   needsTeacher,
   openTraining,
   prepareForTraining,
@@ -22,7 +24,7 @@ import { analyzeGraph } from "../graph/infer.js";
 import { isDynamic } from "../graph/input-dims.js";
 import type { Model } from "../graph/ir.js";
 import { findOperator } from "../operators/index.js";
-import { collectSaliency, findSites, type Saliency } from "../saliency/index.js";
+import { collectSaliency, findSites, type Saliency, type Site } from "../saliency/index.js";
 import { type EpochsResult, runEpochs, stepsOf } from "./epochs.js";
 import { defaultLoss } from "./finetune.js";
 import type { Stage } from "./steps.js";
@@ -33,6 +35,11 @@ import { type KeptOf, openWholeWeights, type WholeWeights } from "./whole-weight
 export interface StepTrainingOptions {
   /** Steps of training on each network of the schedule, from whose gradients importance comes. Default 0: none. */
   readonly batchesPerStep?: number;
+  /**
+   * Removed channels may come back while the loop lasts: they are zero in the forward pass, but learn as if they were not, and
+   * at each step all channels are chosen from anew. Default false: what is gone is gone.
+   */
+  readonly soft?: boolean;
   /** Times through the data after the last step. Default 0. */
   readonly epochs?: number;
   /** Samples a batch of training. Default the network's batch size, 64 at least where that is open. */
@@ -47,6 +54,7 @@ export interface StepTrainingOptions {
 export interface StepTraining {
   readonly weights: WholeWeights;
   readonly batchesPerStep: number;
+  readonly soft: boolean;
   /** Trains the network of a stage. @returns importance by the stage's channel numbers */
   score(stage: Stage, step: number): Promise<Saliency>;
   /** Trains the network that came out, epoch by epoch. */
@@ -75,7 +83,7 @@ export async function openStepTraining(
   const steps = options.steps ?? 1;
   const scratch = join(runFolder, "weights.safetensors");
 
-  const open = (model: Model, scores?: Pick<TrainingJob, "scores" | "channelCount">) =>
+  const open = (model: Model, more?: Pick<TrainingJob, "scores" | "channelCount" | "masks">) =>
     openTraining({
       model,
       inputDims,
@@ -85,7 +93,7 @@ export async function openStepTraining(
       formFiles: formFilesOf(options),
       only,
       ...(loss.some(needsTeacher) ? { teacher: original.model } : {}),
-      ...scores,
+      ...more,
     });
   /** Goes on with what was learnt before. */
   const take = async (training: Training, keptOf: KeptOf) => {
@@ -101,17 +109,22 @@ export async function openStepTraining(
   return {
     weights,
     batchesPerStep,
+    soft: wanted.soft ?? false,
     async score(stage, step) {
       const { analyzed, coupling } = stage;
       const byGradient = (options.criterion ?? "taylor") === "taylor";
-      const scores = findSites(analyzed, coupling).map(({ value, axis, channels, batchNorm }) => ({
+      const sites = findSites(analyzed, coupling);
+      const scores = sites.map(({ value, axis, channels, batchNorm }) => ({
         value,
         axis,
         channels,
         byBatchNorm: batchNorm !== undefined,
       }));
       const { channelCount } = coupling;
-      using training = await open(analyzed.model, byGradient ? { scores, channelCount } : undefined);
+      using training = await open(analyzed.model, {
+        ...(byGradient ? { scores, channelCount } : {}),
+        ...(stage.mask ? { masks: masksOf(sites, coupling, stage.mask) } : {}),
+      });
       await take(training, stage.keptOf);
       const total = new Float64Array(coupling.channelCount);
       let [taken, scored, skipped] = [0, 0, 0];
@@ -178,6 +191,19 @@ export async function openStepTraining(
       return result;
     },
   };
+}
+
+/** One for what a plan keeps, zero for the rest, at the values that make channels. */
+function masksOf(sites: readonly Site[], coupling: Coupling, plan: Plan): Mask[] {
+  const kept = new Uint8Array(coupling.channelCount);
+  plan.kept.forEach((positions, g) => {
+    for (const i of positions) kept[(coupling.groups[g]?.start ?? 0) + i] = 1;
+  });
+  return sites.map(({ value, axis, channels }) => ({
+    value,
+    axis,
+    factors: Float32Array.from(channels, (c) => (c < 0 ? 1 : (kept[c] as number))),
+  }));
 }
 
 /** Criteria of the weights alone look at what was learnt. */

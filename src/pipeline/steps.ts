@@ -23,6 +23,8 @@ export interface Stage {
   readonly kept: number;
   /** Positions of the original's values that are left. */
   readonly keptOf: KeptOf;
+  /** The channels that count while it learns; the others are zero, but may come back. */
+  readonly mask?: Plan;
 }
 
 /** A network that a step found. Its plan is a plan of the original. */
@@ -77,7 +79,7 @@ export async function prepareStep(
   for (const { node, reason } of saliency.cut) warn(`Importance misses what goes through ${node}: ${reason}`);
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
   const leastNow = leastWidthsLeft(original.coupling, least, coupling, stage.origin);
-  const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
+  const narrowest = (options.steps ?? 1) >= 3 && !options.training?.soft ? 0.5 : 0;
   const variables = rankVariables(coupling, saliency.importance, (group) =>
     groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id), leastNow[group.id]).filter(
       (k) => k === 0 || k >= narrowest * group.size,

@@ -111,6 +111,51 @@ t.test("the loop: training between the steps, then epochs; what comes out is wha
   t.same(await weightsOf(stopped.output), await weightsOf(join(folder, "loop.onnx")));
 });
 
+t.test("softly: what was removed in a step may come back in the next", async (t) => {
+  const options = (name: string): PruneOptions => ({
+    model,
+    budget: { kind: "ratio", ratio: 0.6 },
+    output: join(folder, `${name}.onnx`),
+    runFolder: join(folder, name),
+    cacheDir: join(folder, "cache"),
+    data: { path: data },
+    // Drawn anew at each step: with scores it may be that none comes back.
+    criterion: "random",
+    steps: 4,
+    rounds: 1,
+    tolerance: 1e9,
+    training: { batchesPerStep: 2, batch: 16, soft: true, recipe },
+  });
+  const whole = await prune(options("soft"));
+  t.ok(whole.maskedError < 1e-4);
+  const removedIn = (step: number): Set<string> => {
+    const { groups } = JSON.parse(readFileSync(join(folder, "soft", `step-${step}.json`), "utf8"));
+    return new Set(
+      Object.entries(groups as Record<string, { kept: number[]; size: number }>).flatMap(([name, { kept, size }]) =>
+        Array.from({ length: size }, (_, i) => i)
+          .filter((i) => !kept.includes(i))
+          .map((i) => `${name} ${i}`),
+      ),
+    );
+  };
+  const steps = [1, 2, 3].map(removedIn);
+  const cameBack = steps.flatMap((removed, i) => [...removed].filter((c) => steps[i + 1] && !steps[i + 1]?.has(c)));
+  t.ok(cameBack.length > 0, `${cameBack.length} came back`);
+
+  const stopped = options("soft-stopped");
+  const controller = new AbortController();
+  const onProgress = (p: { readonly phase: string }) => {
+    if (p.phase === "training, step 3 of 4") controller.abort();
+  };
+  await t.rejects(prune({ ...stopped, signal: controller.signal, onProgress }), { name: "AbortError" });
+  await prune({ ...stopped, resume: true });
+  t.same(await weightsOf(stopped.output), await weightsOf(join(folder, "soft.onnx")));
+  await t.rejects(prune({ ...stopped, training: { epochs: 1, soft: true, recipe } }), {
+    code: "HALP_TRAINING_OPTION",
+    message: /--train-steps/,
+  });
+});
+
 t.test("training without data, or with stand-ins, is refused", async (t) => {
   const base: PruneOptions = {
     model,

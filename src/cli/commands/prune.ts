@@ -42,6 +42,7 @@ export const pruneCommand: CommandSpec = {
     "seed",
     "epochs",
     "trainSteps",
+    "soft",
     "trainBatch",
     ...recipeOptions.filter((name) => name !== "teacher"),
     "resume",
@@ -100,12 +101,13 @@ async function pruneOptions(model: string, options: OptionValues, context: Comma
 
 /** What the options say of training; undefined where they ask for none. */
 async function trainingOptions(options: OptionValues): Promise<StepTrainingOptions | undefined> {
-  const { epochs = 0, trainSteps = 0 } = options;
-  if (epochs === 0 && trainSteps === 0) return undefined;
+  const { epochs = 0, soft, trainSteps = 0 } = options;
+  if (epochs === 0 && trainSteps === 0 && !soft) return undefined;
   return {
     ...(await howToTrain(options)),
     epochs,
     batchesPerStep: trainSteps,
+    ...given("soft", soft),
     ...given("batch", options.trainBatch),
   };
 }
