@@ -5,7 +5,7 @@ import type { Model } from "../graph/ir.js";
 import { writeFiles } from "../onnx/index.js";
 import { emitter } from "../operators/emit.js";
 import type { ChooseForm, FormTask } from "../operators/spec.js";
-import { createSession, type Feeds, floatsOf, randomTensor, type Session } from "../runtime/index.js";
+import { createSession, type Feeds, floatsOf, randomTensor, type Session, zeroTensor } from "../runtime/index.js";
 
 /** Names of forms by configuration. */
 export type KnownForms = ReadonlyMap<string, string>;
@@ -36,20 +36,48 @@ export function createFormChooser(opset: number, threads: number, known: KnownFo
     get tried() {
       return tried;
     },
-    choose: (task) => {
-      const names = Object.keys(task.forms);
-      const [plain = ""] = names;
-      if (names.length < 2) return plain;
-      const key = `${task.key} of ${task.inputs.map((i) => i.dims.join("x")).join(" ")}, ${threads} threads`;
-      let name = chosen.get(key) ?? known.get(key);
-      if (name === undefined || !(name in task.forms)) {
-        name = fastest(task, opset, threads) ?? plain;
-        tried++;
-      }
-      chosen.set(key, name);
-      return name;
-    },
+    choose: Object.assign(choose, { blockSize: blockSize() }),
   };
+
+  function choose(task: FormTask): string {
+    const names = Object.keys(task.forms);
+    const [plain = ""] = names;
+    if (names.length < 2) return plain;
+    const key = `${task.key} of ${task.inputs.map((i) => i.dims.join("x")).join(" ")}, ${threads} threads`;
+    let name = chosen.get(key) ?? known.get(key);
+    if (name === undefined || !(name in task.forms)) {
+      name = fastest(task, opset, threads) ?? plain;
+      tried++;
+    }
+    chosen.set(key, name);
+    return name;
+  }
+}
+
+let block: { readonly size: number | undefined } | undefined;
+
+/** Asked of the runtime itself: it fills up a block of channels. Only x64 has such a layout. */
+function blockSize(): number | undefined {
+  block ??= { size: process.arch === "x64" ? probeBlockSize() : undefined };
+  return block.size;
+}
+
+function probeBlockSize(): number | undefined {
+  const builder = new GraphBuilder();
+  const x = builder.input("x", [1, 4, 1, 1]);
+  builder.output(builder.node("ReorderInput", [x], {}, { domain: "com.microsoft.nchwc" }));
+  try {
+    using session = createSession(withBlocked(builder.model({ opset: 13 })));
+    const [y] = Object.values(session.run({ x: zeroTensor("float32", [1, 4, 1, 1]) }));
+    const size = y?.dims[1] ?? 0;
+    return size > 1 ? size : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function withBlocked(model: Model): Model {
+  return { ...model, opsets: [...model.opsets, { domain: "com.microsoft.nchwc", version: 1 }] };
 }
 
 interface Contender {
@@ -69,7 +97,7 @@ function fastest(task: FormTask, opset: number, threads: number): string | undef
       const contender = openForm(task, name, opset, threads);
       if (!contender) continue;
       open.push(contender);
-      const result = timeOnce(contender, feeds);
+      const result = tryOnce(contender, feeds);
       expected ??= result;
       if (result === undefined || !agree(result, expected as Float32Array)) drop(open, contender);
     }
@@ -113,8 +141,16 @@ function modelOf(task: FormTask, name: string, opset: number): Model {
   const builder = new GraphBuilder();
   const inputs = task.inputs.map(({ dims }, i) => builder.input(`in${i}`, dims));
   builder.output(task.forms[name]?.(emitter({ builder, opset }), inputs) ?? "");
-  const model = builder.model({ opset, contrib: true });
-  return { ...model, opsets: [...model.opsets, { domain: "com.microsoft.nchwc", version: 1 }] };
+  return withBlocked(builder.model({ opset, contrib: true }));
+}
+
+/** Undefined where the runtime refuses to run it. */
+function tryOnce(contender: Contender, feeds: Feeds): Float32Array | undefined {
+  try {
+    return timeOnce(contender, feeds);
+  } catch {
+    return undefined;
+  }
 }
 
 function timeOnce({ session, ns }: Contender, feeds: Feeds): Float32Array | undefined {

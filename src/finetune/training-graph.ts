@@ -81,6 +81,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     const task = findOperator(node.opType, node.domain)?.forms?.({
       node,
       opset: analyzed.opset,
+      blockSize: options.choose?.blockSize,
       type: (name) => analyzed.types.get(name),
       constant: (name) => (fed.has(name) ? undefined : analyzed.constants.get(name)),
     });

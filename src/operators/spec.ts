@@ -101,7 +101,11 @@ export interface FormTask {
 }
 
 /** Names the form to take. */
-export type ChooseForm = (task: FormTask) => string;
+export interface ChooseForm {
+  (task: FormTask): string;
+  /** Channels of a block in ONNX Runtime's blocked layout on this machine; undefined where it has none. */
+  readonly blockSize?: number | undefined;
+}
 
 export interface GradientContext {
   readonly node: Node;
@@ -165,7 +169,8 @@ export interface Absorption {
 /** Undefined where the layer cannot take up constants (weights that are computed at run time). */
 export type AbsorbRule = (c: AbsorbContext) => Absorption | undefined;
 
-export type FormsContext = Pick<GradientContext, "node" | "opset" | "type" | "constant">;
+export type FormsContext = Pick<GradientContext, "node" | "opset" | "type" | "constant"> &
+  Pick<ChooseForm, "blockSize">;
 
 /** What is known of an operator, by type and domain; undefined: nothing. */
 export type FindOperator = (opType: string, domain: string) => OperatorSpec | undefined;

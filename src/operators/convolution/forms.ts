@@ -17,14 +17,12 @@ interface Geometry {
 
 /** Operators of ONNX Runtime's blocked layout, which it uses itself where weights are constant. */
 const blocked = "com.microsoft.nchwc";
-/** Channels of a block: 16 with AVX-512, 8 otherwise. A form of the wrong size computes something else, and is found out in the trial. */
-const blocks = [16, 8] as const;
-
 /**
  * A convolution of `inputs` x, w and, where there is one, a bias. ONNX Runtime rearranges constant weights once for its
- * fastest kernels; of weights that are fed it does not know that it may, and the blocked forms do it in each run.
+ * fastest kernels; of weights that are fed it does not know that it may, and the blocked form does it in each run.
+ * @param block channels of a block on this machine. With any other number the runtime's kernels fail, or end the process.
  */
-export function convolutionTask(geometry: Geometry, inputs: FormTask["inputs"]): FormTask {
+export function convolutionTask(geometry: Geometry, inputs: FormTask["inputs"], block: number | undefined): FormTask {
   const { dilations, groups, kernel, pads, strides } = geometry;
   const attributes = {
     kernel_shape: attr.ints(kernel),
@@ -37,14 +35,14 @@ export function convolutionTask(geometry: Geometry, inputs: FormTask["inputs"]):
   const channels = x?.dims[1] ?? 1;
   const fits =
     kernel.length === 2 && groups === 1 && channels % 4 === 0 && pads.every((p) => p >= 0) && sizeOf(x?.dims ?? []) > 0;
-  const inBlocks = (block: number) => (e: Emit, names: readonly string[]) =>
-    convolveInBlocks(e, names, w?.dims ?? [], block, attributes);
   return {
     key: `Conv pads=${pads} strides=${strides} dilations=${dilations} group=${groups}`,
     inputs,
     forms: {
       plain: (e, names) => e.op("Conv", names, attributes),
-      ...(fits ? Object.fromEntries(blocks.map((block) => [`blocks of ${block}`, inBlocks(block)])) : {}),
+      ...(fits && block !== undefined
+        ? { blocks: (e, names) => convolveInBlocks(e, names, w?.dims ?? [], block, attributes) }
+        : {}),
     },
   };
 }
@@ -68,7 +66,7 @@ function convolveInBlocks(
 }
 
 /** Of a Conv of the network itself. Undefined where its weights are constant: the runtime knows better then. */
-export function convForms({ node, type, constant }: FormsContext): FormTask | undefined {
+export function convForms({ blockSize, node, type, constant }: FormsContext): FormTask | undefined {
   const [x = "", w = ""] = node.inputs;
   const named = node.inputs.filter((name) => name !== "");
   const types = named.map(type);
@@ -84,5 +82,6 @@ export function convForms({ node, type, constant }: FormsContext): FormTask | un
       groups: intAttr(node, "group", 1),
     },
     named.map((value, i) => ({ value, dims: types[i]?.dims ?? [] })),
+    blockSize,
   );
 }

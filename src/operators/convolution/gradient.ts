@@ -103,10 +103,11 @@ function spread(c: GradientContext, e: Emit, layer: Layer, small: string, weight
     const [total = 1, inner = 1] = dimsOf(c, weight);
     const smallDims = [layer.batch, total, ...layer.small];
     const flippedDims = [layer.groups * inner, total / layer.groups, ...kernel];
-    const task = convolutionTask(geometry, [
+    const inputs = [
       { value: small, dims: smallDims },
       { value: flipped(c, e, weight, layer.groups), dims: flippedDims },
-    ]);
+    ];
+    const task = convolutionTask(geometry, inputs, c.choose?.blockSize);
     return emitForm(e, task, c.constant(weight) ? undefined : c.choose);
   }
   // The rest that no window reached: rows that the last stride left over.
