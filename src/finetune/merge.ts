@@ -61,6 +61,8 @@ function renamed(node: Node, nameOf: (name: string) => string): Node {
   });
   return {
     ...node,
+    // No two nodes may have one name; none is needed.
+    name: "",
     inputs: node.inputs.map(nameOf),
     outputs: node.outputs.map(nameOf),
     attributes: new Map([...node.attributes].map(([key, a]) => [key, attribute(a)])),

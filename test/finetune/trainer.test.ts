@@ -85,9 +85,14 @@ t.test("with label smoothing, frozen batch norm, accumulation", async (t) => {
 });
 
 t.test("distillation: soft labels, outputs, inner values", async (t) => {
-  const teacher = residualNetwork("Tanh", 7);
+  // As exporters name nodes: student and teacher alike.
+  const named = (model: Model): Model => {
+    const nodes = model.graph.nodes.map((n, i) => ({ ...n, name: `${n.opType}_${i}` }));
+    return { ...model, graph: { ...model.graph, nodes } };
+  };
+  const teacher = named(residualNetwork("Tanh", 7));
   const [inner = ""] = teacher.graph.nodes.find((n) => n.opType === "Add")?.outputs ?? [];
-  using trainer = trainerOf(residualNetwork(), 4, {
+  using trainer = trainerOf(named(residualNetwork()), 4, {
     loss: [
       { kind: "soft-labels", temperature: 3 },
       { kind: "outputs", weight: 0.5 },
