@@ -35,6 +35,11 @@ export interface CommandSpec {
   readonly readsConfig?: boolean;
   /** Takes --resume DIR: everything else then comes from the run in that folder, unless it is given anew. */
   readonly resumes?: boolean;
+  /**
+   * The command that goes on with a run that failed; undefined where nothing was saved.
+   * @param begun milliseconds since 1970
+   */
+  readonly howToGoOn?: (args: readonly string[], options: OptionValues, begun: number) => Promise<string | undefined>;
   readonly examples: readonly string[];
   /** Returns the exit code. Loads the rooms it needs only when called, so that `halp --help` starts at once. */
   readonly run: (args: readonly string[], options: OptionValues, context: CommandContext) => Promise<number>;
@@ -46,6 +51,7 @@ export const plainWidth = 120;
 /**
  * @param configKeys options of all commands that read the config file
  * @param onExit receives the exit code of the command
+ * @param onFailure receives how to go on, where it failed and can be gone on with
  */
 export function addCommand(
   program: Command,
@@ -53,6 +59,7 @@ export function addCommand(
   io: CliIo,
   configKeys: readonly OptionName[],
   onExit: (code: number) => void,
+  onFailure: (howToGoOn: string) => void,
 ): void {
   const command = commandNamed(program, spec.name).description(spec.summary);
   for (const [arg, description] of spec.args) command.argument(arg, description);
@@ -89,7 +96,17 @@ export function addCommand(
     }
     const { resume: _, ...lasting } = options;
     const command = { name: spec.name, args: allArgs, options: lasting, folder: process.cwd() };
-    onExit(await spec.run(allArgs, options, makeContext(io, options, command)));
+    const context = makeContext(io, options, command);
+    const begun = Date.now();
+    try {
+      onExit(await spec.run(allArgs, options, context));
+    } catch (error) {
+      // Of an infeasible or a missed budget more of the same makes nothing better.
+      const final = error instanceof HalpError && error.exitCode > 2;
+      const hint = final ? undefined : await spec.howToGoOn?.(allArgs, options, begun);
+      if (hint !== undefined) onFailure(hint);
+      throw error;
+    }
   });
 }
 

@@ -11,21 +11,27 @@ export interface RenderedError {
   readonly exitCode: number;
 }
 
-/** @param verbose adds the stack, and the stacks of the causes. */
-export function renderError(
-  error: unknown,
-  options: { verbose: boolean; width: number; styles: Styles; aborted: boolean },
-): RenderedError {
-  const { styles, width } = options;
+export interface ErrorOptions {
+  /** Adds the stack, and the stacks of the causes. */
+  readonly verbose: boolean;
+  readonly width: number;
+  readonly styles: Styles;
+  readonly aborted: boolean;
+  /** The command that goes on with what was done before the error. */
+  readonly howToGoOn?: string;
+}
+
+export function renderError(error: unknown, options: ErrorOptions): RenderedError {
+  const { styles, width, howToGoOn } = options;
+  const saved =
+    howToGoOn === undefined ? [] : [`  What was learnt is saved; go on with: ${styles.bold(printable(howToGoOn))}`];
   if (options.aborted || isAbort(error)) {
-    return {
-      text: `${styles.yellow("halp: interrupted")}; nothing half-written was left behind`,
-      exitCode: interruptedExitCode,
-    };
+    const interrupted = `${styles.yellow("halp: interrupted")}; nothing half-written was left behind`;
+    return { text: [interrupted, ...saved].join("\n"), exitCode: interruptedExitCode };
   }
   const known = error instanceof HalpError ? error : toHalpError(error);
   const lines = [`${styles.red(styles.bold("error"))} ${styles.bold(known.code)}${place(known)}`];
-  lines.push(wrap(message(known.message), width, "  "));
+  lines.push(wrap(message(known.message), width, "  "), ...saved);
   if (options.verbose) lines.push(styles.dim(stacks(error)));
   else if (known.code === internalCode) lines.push("  Run again with --verbose for the stack, and please report it.");
   return { text: lines.join("\n"), exitCode: known.exitCode };

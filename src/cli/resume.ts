@@ -39,3 +39,14 @@ export function readInvocation(name: string, runFolder: string, folder: string):
     );
   return found as Invocation;
 }
+
+/**
+ * The command that goes on with a run, where one can be gone on with.
+ * @param since milliseconds since 1970: what was saved before is of another run
+ */
+export async function resumption(name: string, runFolder: string, since: number): Promise<string | undefined> {
+  const { canResume } = await import("../pipeline/index.js");
+  if (!(await canResume(runFolder, since))) return undefined;
+  const plain = /^[\w./:@%+,-]+$/.test(runFolder);
+  return `halp ${name} --resume ${plain ? runFolder : `'${runFolder.replaceAll("'", "'\\''")}'`}`;
+}

@@ -38,6 +38,7 @@ export const commands: readonly CommandSpec[] = [
  */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   let exitCode = 0;
+  let howToGoOn: string | undefined;
   const program = new Command("halp")
     .description("Prunes an ONNX convolutional network to a latency budget, measured on this device.")
     .version(halpVersion(), "-V, --version", "print the version")
@@ -59,8 +60,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     );
   const configKeys = [...new Set(commands.filter((c) => c.readsConfig).flatMap(namesOf))];
   for (const spec of commands) {
-    addCommand(program, spec, io, configKeys, (code) => {
+    const onExit = (code: number) => {
       exitCode = code;
+    };
+    addCommand(program, spec, io, configKeys, onExit, (command) => {
+      howToGoOn = command;
     });
   }
   try {
@@ -75,6 +79,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       width: io.columns ?? plainWidth,
       styles: makeStyles(io.color.stderr && !args.includes("--no-color")),
       aborted: io.signal.aborted,
+      ...(howToGoOn === undefined ? {} : { howToGoOn }),
     });
     io.stderr(`${rendered.text}\n`);
     return rendered.exitCode;

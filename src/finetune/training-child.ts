@@ -101,11 +101,14 @@ async function train(request: ChunkRequest): Promise<ChunkReport> {
   let correct: number | undefined;
   let ended = false;
   while (taken < steps && (taken === 0 || performance.now() - start < maxMs)) {
-    const batches: Batch[] = [];
-    while (batches.length < trainer.accumulate) {
-      const next = await reading.iterator.next();
-      if (next.done) break;
-      batches.push(next.value);
+    let batches: Batch[];
+    try {
+      batches = await nextBatches(reading.iterator, trainer.accumulate);
+    } catch (e) {
+      delete now.batches;
+      if (taken === 0) throw e;
+      // What was learnt so far is told first; whoever asks for more runs into the error again.
+      break;
     }
     // A last step of fewer batches would weigh its samples more: it is left out.
     if (batches.length < trainer.accumulate) {
@@ -140,6 +143,17 @@ async function train(request: ChunkRequest): Promise<ChunkReport> {
     ...(correct === undefined ? {} : { correct }),
     ...(scored > 0 ? { importance, scored } : {}),
   };
+}
+
+/** Fewer where the epoch ends. */
+async function nextBatches(iterator: AsyncIterator<Batch>, count: number): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  while (batches.length < count) {
+    const next = await iterator.next();
+    if (next.done) break;
+    batches.push(next.value);
+  }
+  return batches;
 }
 
 /** For each channel the sums at its sites are added up first, then the absolute value is taken: over the batch as one. */

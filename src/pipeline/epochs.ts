@@ -1,9 +1,10 @@
 /** Epochs of a training: driven in pieces, saved as they go, told of in a log; broken off and taken up again anywhere. */
-import { appendFile, readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
 import { type ChunkReport, readMetadata, type Training } from "../finetune/index.js";
 import { writeText } from "./files.js";
+import { runFiles } from "./run-folder.js";
 import type { Judge } from "./training-data.js";
 import type { Progress } from "./types.js";
 
@@ -60,6 +61,10 @@ interface Progression {
   readonly skippedBefore: number;
   readonly learningRate: number;
   readonly accuracyBefore: number | null;
+  /** That the epoch has taken, over all the processes that worked on it. */
+  readonly seconds: number;
+  /** Epochs that are over. Here, so that whoever goes on knows of all of them, whenever the run was killed. */
+  readonly log: readonly EpochLine[];
 }
 
 const start: Progression = {
@@ -72,9 +77,10 @@ const start: Progression = {
   skippedBefore: 0,
   learningRate: 0,
   accuracyBefore: null,
+  seconds: 0,
+  log: [],
 };
 
-const files = { checkpoint: "checkpoint.safetensors", log: "log.jsonl" };
 /** Steps in a row without a finite loss after which a training has failed. */
 const hopeless = 10;
 /** A piece of training that progress is told after, and that Ctrl-C waits for. */
@@ -90,37 +96,41 @@ export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
   const stepsPerEpoch = stepsOf(training);
   const first = options.before ?? { steps: 0, epochs: 0 };
   const totalSteps = first.steps + stepsPerEpoch * options.epochs;
-  const checkpoint = join(runFolder, files.checkpoint);
+  const checkpoint = join(runFolder, runFiles.checkpoint);
   const found = options.resume ? await readProgress(checkpoint) : undefined;
-  let log: EpochLine[] = [];
-  if (found) {
-    await training.load(checkpoint);
-    log = (await readLog(runFolder)).filter((line) => line.epoch <= found.epoch);
-  }
-  await writeLog(runFolder, log);
+  if (found) await training.load(checkpoint);
+  await writeLog(runFolder, found?.log ?? []);
   const accuracyBefore = found ? found.accuracyBefore : await judge("accuracy before");
   let at: Progression = found ?? { ...start, accuracyBefore };
   let savedAt = clock();
+  let started = clock();
+  const seconds = () => at.seconds + (clock() - started) / 1000;
   const save = async () => {
-    await training.save(checkpoint, { progress: JSON.stringify(at) });
+    await training.save(checkpoint, { progress: JSON.stringify({ ...at, seconds: seconds() }) });
     savedAt = clock();
+  };
+  /** What failed is not the training: its state is good, and kept. Where even that fails the checkpoint before is. */
+  const keepAndThrow = async (error: unknown): Promise<never> => {
+    await save().catch(() => {});
+    throw error;
   };
   let inARow = 0;
   while (at.epoch < options.epochs) {
-    const started = clock();
+    started = clock();
     while (at.step < stepsPerEpoch) {
       if (signal?.aborted) {
         await save();
         throw signal.reason;
       }
-      const piece = await training.train({
+      const request = {
         epoch: first.epochs + at.epoch,
         from: at.step,
         step: first.steps + at.epoch * stepsPerEpoch + at.step,
         totalSteps,
         steps: stepsPerEpoch - at.step,
         maxMs: pieceMs,
-      });
+      };
+      const piece = await training.train(request).catch(keepAndThrow);
       if (piece.steps === 0) break;
       inARow = piece.skipped === piece.steps ? inARow + piece.skipped : 0;
       if (inARow >= hopeless) throw diverged(inARow, at, checkpoint);
@@ -134,7 +144,7 @@ export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
       if (inARow === 0 && clock() - savedAt > (options.checkpointMs ?? 60_000)) await save();
     }
     const counted = at.step - at.skipped;
-    const accuracy = await judge(`accuracy after epoch ${at.epoch + 1}`);
+    const accuracy = await judge(`accuracy after epoch ${at.epoch + 1}`).catch(keepAndThrow);
     const line: EpochLine = {
       epoch: at.epoch + 1,
       step: first.steps + at.epoch * stepsPerEpoch + at.step,
@@ -143,24 +153,25 @@ export async function runEpochs(options: EpochsOptions): Promise<EpochsResult> {
       accuracy,
       learningRate: at.learningRate,
       skippedSteps: at.skipped,
-      seconds: (clock() - started) / 1000,
+      seconds: seconds(),
     };
     if (at.skipped > 0)
       options.onWarning?.(
         `${at.skipped} steps of epoch ${line.epoch} had a loss or gradient that is not finite; they changed nothing.`,
       );
-    at = { ...start, accuracyBefore, epoch: at.epoch + 1, skippedBefore: at.skippedBefore + at.skipped };
+    const log = [...at.log, line];
+    at = { ...start, accuracyBefore, epoch: at.epoch + 1, skippedBefore: at.skippedBefore + at.skipped, log };
+    started = clock();
     await save();
-    log.push(line);
-    await appendFile(join(runFolder, files.log), `${JSON.stringify(line)}\n`);
+    await writeLog(runFolder, log);
     options.onEpoch?.(line);
   }
-  return { log, accuracyBefore, steps: totalSteps, skippedSteps: at.skippedBefore };
+  return { log: at.log, accuracyBefore, steps: totalSteps, skippedSteps: at.skippedBefore };
 }
 
 /** Whether there is a checkpoint of epochs in a run folder. */
 export async function hasCheckpoint(runFolder: string): Promise<boolean> {
-  return (await stat(join(runFolder, files.checkpoint)).catch(() => undefined)) !== undefined;
+  return (await stat(join(runFolder, runFiles.checkpoint)).catch(() => undefined)) !== undefined;
 }
 
 /** @throws HalpError HALP_DATA_EMPTY, HALP_DATA_OPTION */
@@ -212,17 +223,6 @@ async function readProgress(checkpoint: string): Promise<Progression> {
   }
 }
 
-async function readLog(folder: string): Promise<EpochLine[]> {
-  const text = await readFile(join(folder, files.log), "utf8").catch(() => "");
-  return text.split("\n").flatMap((line) => {
-    try {
-      return line === "" ? [] : [JSON.parse(line) as EpochLine];
-    } catch {
-      return []; // The last line of a run that was killed may be cut.
-    }
-  });
-}
-
 async function writeLog(folder: string, lines: readonly EpochLine[]): Promise<void> {
-  await writeText(join(folder, files.log), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  await writeText(join(folder, runFiles.log), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

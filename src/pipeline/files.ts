@@ -1,6 +1,6 @@
 /** Output files: checked before any work, written whole or not at all. */
 import { randomUUID } from "node:crypto";
-import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { HalpError } from "../errors.js";
 
@@ -25,23 +25,6 @@ export async function checkWritable(path: string): Promise<void> {
     await access(path, constants.W_OK).catch((cause) => {
       throw refuse("the file is there and may not be written to", cause);
     });
-}
-
-/** @throws HalpError HALP_RUN_FOLDER where the folder cannot be made. */
-export async function makeRunFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-    await access(path, constants.W_OK);
-  } catch (cause) {
-    throw new HalpError(
-      "HALP_RUN_FOLDER",
-      `Cannot use ${path} as run folder: ${(cause as Error).message}. Give another with --run.`,
-      {
-        file: path,
-        cause,
-      },
-    );
-  }
 }
 
 export async function writeJson(folder: string, name: string, value: unknown): Promise<void> {

@@ -15,8 +15,9 @@ import { readModel, writeModel } from "../onnx/index.js";
 import { classifierOf } from "../operators/classifier.js";
 import { findOperator } from "../operators/index.js";
 import { type EpochLine, hasCheckpoint, runEpochs } from "./epochs.js";
-import { checkWritable, makeRunFolder, writeJson } from "./files.js";
+import { checkWritable, writeJson } from "./files.js";
 import { openModel } from "./open-model.js";
+import { clearRunFolder, makeRunFolder, runFiles } from "./run-folder.js";
 import { formFilesOf, openJudge, trainingLoader } from "./training-data.js";
 import type { DataOptions, Progress } from "./types.js";
 
@@ -88,6 +89,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   const network = options.reinitialize
     ? reinitialized(prepareForTraining(analyzed, findOperator), findOperator, options.seed ?? 0)
     : analyzed.model;
+  await clearRunFolder(runFolder, options.resume ?? false);
   using training = await openTraining({
     model: network,
     inputDims: analyzed.inputDims,
@@ -97,7 +99,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     formFiles: formFilesOf(options),
     ...(teacher ? { teacher } : {}),
   });
-  if (!options.resume) await writeJson(runFolder, "config.json", configOf(options, loss));
+  if (!options.resume) await writeJson(runFolder, runFiles.config, configOf(options, loss));
   const { log, accuracyBefore, steps, skippedSteps } = await runEpochs({
     ...options,
     training,
@@ -121,7 +123,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     runFolder,
     warnings,
   };
-  await writeJson(runFolder, "result.json", result);
+  await writeJson(runFolder, runFiles.result, result);
   return result;
 }
 

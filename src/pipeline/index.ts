@@ -4,5 +4,6 @@ export type { LayerRecord } from "./layer-record.js";
 export { type ProfileOptions, type ProfileResult, profile } from "./profile.js";
 export { prune } from "./prune.js";
 export { type LatencyShare, measureReach, type Reach } from "./reach.js";
+export { canResume } from "./run-folder.js";
 export type { StepTrainingOptions } from "./step-training.js";
 export type * from "./types.js";

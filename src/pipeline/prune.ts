@@ -11,10 +11,11 @@ import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.j
 import { measureModels } from "../runtime/index.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, openStandIns, type PruneData } from "./data.js";
 import { hasCheckpoint } from "./epochs.js";
-import { checkWritable, makeRunFolder, writeJson } from "./files.js";
+import { checkWritable, writeJson } from "./files.js";
 import { layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
+import { clearRunFolder, makeRunFolder, runFiles, stepFile } from "./run-folder.js";
 import { type RunState, readState, saveState } from "./run-state.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
@@ -55,6 +56,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const data = await openPruneData(analyzed, coupling, options);
   const training = options.training ? await openStepTraining(analyzed, options, options.training) : undefined;
   const saved = options.resume ? await readState(runFolder) : undefined;
+  await clearRunFolder(runFolder, options.resume ?? false);
   if (!options.resume) await writeConfig(options);
   if (saved) training?.weights.restore(saved.tensors);
 
@@ -126,10 +128,10 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
     output: options.output,
     warnings,
   };
-  await writeJson(runFolder, "plan.json", planRecord(coupling, plan));
-  await writeJson(runFolder, "result.json", result);
+  await writeJson(runFolder, runFiles.plan, planRecord(coupling, plan));
+  await writeJson(runFolder, runFiles.result, result);
   const layers = await layerRecord(oracle, analyzed, rewritten.analyzed, options);
-  await writeJson(runFolder, "layers.json", layers);
+  await writeJson(runFolder, runFiles.layers, layers);
   if (oracle.isOwn && chosen.ratio > highest(ratio, options)) throw missedBudget(result);
   return result;
 }
@@ -197,7 +199,7 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
     if (found instanceof HalpError) throw found;
     const { candidate, kept } = found;
     c.verify(candidate.plan, candidate.model);
-    await writeJson(options.runFolder, `step-${step + 1}.json`, stepRecord(coupling, candidate, targetNs));
+    await writeJson(options.runFolder, stepFile(step + 1), stepRecord(coupling, candidate, targetNs));
     const { plan, predictedNs } = candidate;
     await save(c, { step: step + 1, ratio: c.ratio, plan, kept, predictedNs });
     stage = stageAfter(plan, candidate.model, kept);
@@ -213,7 +215,7 @@ async function save({ training, options }: Choosing, state: RunState): Promise<v
 async function writeConfig(options: PruneOptions): Promise<void> {
   const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, resume: _r, ...config } = options;
   const { steps, seed } = { ...defaults, ...config };
-  await writeJson(options.runFolder, "config.json", { format: "halp.config/1", ...config, steps, seed });
+  await writeJson(options.runFolder, runFiles.config, { format: "halp.config/1", ...config, steps, seed });
 }
 
 /** @throws HalpError HALP_BUDGET_RANGE, HALP_TRAINING_OPTION */

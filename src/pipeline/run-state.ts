@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
 import { readTensors, type Tensors, writeTensors } from "../finetune/index.js";
+import { runFiles } from "./run-folder.js";
 import type { Measurement } from "./settle.js";
 
 /** After a step of the schedule, or once the network was chosen and measured. */
@@ -20,16 +21,14 @@ export interface RunState {
   readonly measured?: Measurement & { readonly rounds: number };
 }
 
-const file = "state.safetensors";
-
 export async function saveState(runFolder: string, tensors: Tensors, state: RunState): Promise<void> {
   const text = JSON.stringify({ ...state, plan: state.plan.kept.map((list) => [...list]) });
-  await writeTensors(join(runFolder, file), { tensors, metadata: { state: text } });
+  await writeTensors(join(runFolder, runFiles.state), { tensors, metadata: { state: text } });
 }
 
 /** Undefined where no step was finished. @throws HalpError HALP_CHECKPOINT where the file is damaged */
 export async function readState(runFolder: string): Promise<{ state: RunState; tensors: Tensors } | undefined> {
-  const path = join(runFolder, file);
+  const path = join(runFolder, runFiles.state);
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const { tensors, metadata } = await readTensors(path);
   try {

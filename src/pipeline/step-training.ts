@@ -27,6 +27,7 @@ import { findOperator } from "../operators/index.js";
 import { collectSaliency, findSites, type Saliency, type Site } from "../saliency/index.js";
 import { type EpochsResult, runEpochs, stepsOf } from "./epochs.js";
 import { defaultLoss } from "./finetune.js";
+import { runFiles } from "./run-folder.js";
 import type { Stage } from "./steps.js";
 import { formFilesOf, openJudge, trainingLoader } from "./training-data.js";
 import type { PruneOptions } from "./types.js";
@@ -81,7 +82,7 @@ export async function openStepTraining(
   const only = findParameters(original, findOperator).map((p) => p.name);
   const { batchesPerStep = 0, epochs = 0 } = wanted;
   const steps = options.steps ?? 1;
-  const scratch = join(runFolder, "weights.safetensors");
+  const scratch = join(runFolder, runFiles.weights);
 
   const open = (model: Model, more?: Pick<TrainingJob, "scores" | "channelCount" | "masks">) =>
     openTraining({

@@ -8,6 +8,7 @@ import type { Model } from "../graph/ir.js";
 import { deviceFingerprint } from "../latency/index.js";
 import { classifierOf } from "../operators/classifier.js";
 import { type JudgeOptions, top1 } from "./data.js";
+import { runFiles } from "./run-folder.js";
 import type { DataOptions } from "./types.js";
 
 function dataFor(analyzed: AnalyzedGraph, data: DataOptions, split: "train" | "test") {
@@ -54,6 +55,6 @@ export function formFilesOf(options: {
   readonly cacheDir?: string;
 }): FormFiles {
   const { cacheDir, runFolder, threads } = options;
-  const run = join(runFolder, "forms.json");
+  const run = join(runFolder, runFiles.forms);
   return cacheDir === undefined ? { run } : { run, cache: join(cacheDir, `${deviceFingerprint(threads)}.forms.json`) };
 }

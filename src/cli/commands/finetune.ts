@@ -7,6 +7,7 @@ import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
 import { formatPercent } from "../quantities.js";
+import { resumption } from "../resume.js";
 import { printable } from "../style.js";
 import { renderTable } from "../table.js";
 import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
@@ -31,6 +32,8 @@ export const finetuneCommand: CommandSpec = {
   ],
   readsConfig: true,
   resumes: true,
+  howToGoOn: ([model = ""], options, begun) =>
+    resumption("finetune", runFolderOf(model, options), options.resume ? 0 : begun),
   examples: [
     "halp finetune pruned.onnx --data cifar10/ --batch 128 --epochs 20 --learning-rate 0.02 --augment flip,crop:4",
     "halp finetune pruned.onnx --teacher original.onnx --data photos/ --batch 16 --train-loss outputs",
@@ -45,19 +48,21 @@ export const finetuneCommand: CommandSpec = {
   },
 };
 
+const nameOf = (model: string) => basename(model).replace(/\.onnx$/i, "");
+const runFolderOf = (model: string, { run }: OptionValues) => run ?? join(".halp", "runs", `${nameOf(model)}.training`);
+
 async function finetuneOptions(
   model: string,
   options: OptionValues,
   context: CommandContext,
 ): Promise<FinetuneOptions> {
-  const name = basename(model).replace(/\.onnx$/i, "");
   const data = dataOptions(options);
   if (!data) throw new HalpError("HALP_DATA_MISSING", "There is nothing to train on. Give data with --data.");
   return {
     model,
     data,
-    output: options.output ?? `${name}.trained.onnx`,
-    runFolder: options.run ?? join(".halp", "runs", `${name}.training`),
+    output: options.output ?? `${nameOf(model)}.trained.onnx`,
+    runFolder: runFolderOf(model, options),
     epochs: options.epochs ?? 10,
     cacheDir: options.cache ?? cacheFolder(),
     ...(await howToTrain(options)),

@@ -9,6 +9,7 @@ import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
 import { renderPruneResult } from "../render-prune-result.js";
+import { resumption } from "../resume.js";
 import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
 
 export const pruneCommand: CommandSpec = {
@@ -50,6 +51,8 @@ export const pruneCommand: CommandSpec = {
   required: ["budget"],
   readsConfig: true,
   resumes: true,
+  howToGoOn: ([model = ""], options, begun) =>
+    resumption("prune", runFolderOf(model, options), options.resume ? 0 : begun),
   examples: [
     "halp prune model.onnx --budget 70%",
     "halp prune resnet.onnx --budget 3.2ms --batch 64 --steps 10 --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
@@ -65,15 +68,17 @@ export const pruneCommand: CommandSpec = {
   },
 };
 
+const nameOf = (model: string) => basename(model).replace(/\.onnx$/i, "");
+const runFolderOf = (model: string, { run }: OptionValues) => run ?? join(".halp", "runs", nameOf(model));
+
 async function pruneOptions(model: string, options: OptionValues, context: CommandContext): Promise<PruneOptions> {
   const training = await trainingOptions(options);
   const data = dataOptions(options);
-  const name = basename(model).replace(/\.onnx$/i, "");
   return {
     model,
     budget: options.budget!,
-    output: options.output ?? `${name}.pruned.onnx`,
-    runFolder: options.run ?? join(".halp", "runs", name),
+    output: options.output ?? `${nameOf(model)}.pruned.onnx`,
+    runFolder: runFolderOf(model, options),
     cacheDir: options.cache ?? cacheFolder(),
     ...given("inputs", options.input),
     ...given("batch", options.batch),
