@@ -1,11 +1,11 @@
 /** Pruning with training between the steps, and fine-tuning; stopped and taken up again. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { float32Of } from "../../src/graph/tensors.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { type FinetuneOptions, finetune, type PruneOptions, prune } from "../../src/pipeline/index.js";
-import { bytesOf, npyBytes } from "../data/files.js";
+import { bytesOf, npyBytes, patternBytes, pngBytes } from "../data/files.js";
 import { patternBatch } from "../finetune/networks.js";
 import { residualNet } from "./networks.js";
 
@@ -75,6 +75,44 @@ t.test("a training that was stopped ends with the same weights", async (t) => {
     code: "HALP_CHECKPOINT",
   });
 });
+
+t.test(
+  "a file that is broken in the middle of an epoch ends the training with the steps before it saved",
+  async (t) => {
+    const photos = join(folder, "photos");
+    for (const name of ["train/0", "train/1", "test/0", "test/1"]) {
+      mkdirSync(join(photos, name), { recursive: true });
+      for (let i = 0; i < 48; i++) {
+        const png = await pngBytes(8, 8, 3, patternBytes(192, 7 * i + (name.endsWith("0") ? 0 : 100)));
+        writeFileSync(join(photos, name, `${i}.png`), png);
+      }
+    }
+    const options = (name: string): FinetuneOptions => ({
+      ...trainings,
+      data: { path: photos },
+      output: join(folder, `${name}.onnx`),
+      runFolder: join(folder, name),
+      batch: 4,
+      // No checkpoint but those that must be.
+      checkpointMs: 1e9,
+    });
+    await finetune(options("photos-whole"));
+    const broken = join(photos, "train", "1", "20.png");
+    const whole = readFileSync(broken);
+    truncateSync(broken, 60);
+    let steps = 0;
+    const onProgress = (p: { readonly phase: string; readonly done: number }) => {
+      if (p.phase.startsWith("epoch 1 of")) steps = p.done;
+    };
+    await t.rejects(finetune({ ...options("photos"), onProgress }), { code: "HALP_DATA_FORMAT", file: broken });
+    t.ok(steps > 0 && steps < 24, `after ${steps} of 24 steps`);
+    t.ok(existsSync(join(folder, "photos", "checkpoint.safetensors")));
+    await t.rejects(finetune({ ...options("photos"), resume: true, onProgress }), { code: "HALP_DATA_FORMAT" });
+    writeFileSync(broken, whole);
+    await finetune({ ...options("photos"), resume: true });
+    t.same(await weightsOf(join(folder, "photos.onnx")), await weightsOf(join(folder, "photos-whole.onnx")));
+  },
+);
 
 t.test("the loop: training between the steps, then epochs; what comes out is what was masked", async (t) => {
   const options = (name: string): PruneOptions => ({
