@@ -1,54 +1,11 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { batchSource, type SampleReader } from "./batching.js";
+import type { ArrayStore } from "./array-store.js";
+import { batchSource, labelParts, type SampleReader } from "./batching.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
-import { fileError, formatError, shapeError } from "./errors.js";
+import { shapeError } from "./errors.js";
+import type { Labels } from "./label-array.js";
 import { checkLabelCount } from "./labels.js";
 import { channelsOf, normalizeInPlace, resolveNormalization } from "./normalize.js";
-import { readNpyHeader } from "./npy.js";
-import { convertInto, type NumberArray, type NumberType, numberBytes } from "./numbers.js";
-
-/** Samples stacked along the first axis of an array, in memory or in a file. */
-export interface ArrayStore {
-  readonly type: NumberType;
-  readonly littleEndian: boolean;
-  readonly shape: readonly number[];
-  open(): Promise<ArrayReader>;
-}
-
-export interface ArrayReader {
-  read(byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array>;
-  close?(): Promise<void>;
-}
-
-export function memoryStore(array: NumberArray): ArrayStore {
-  const read = (at: number, length: number): Uint8Array => array.bytes.subarray(at, at + length);
-  return { ...array, open: async () => ({ read }) };
-}
-
-/** An .npy file of any size: only the samples asked for are read. */
-export async function npyStore(path: string): Promise<ArrayStore> {
-  const header = await readNpyHeader(path);
-  return {
-    ...header,
-    open: async () => {
-      let handle: FileHandle;
-      try {
-        handle = await open(path);
-      } catch (cause) {
-        throw fileError(path, cause);
-      }
-      return {
-        read: async (at, length) => {
-          const buffer = new Uint8Array(length);
-          const { bytesRead } = await handle.read(buffer, 0, length, header.dataOffset + at);
-          if (bytesRead !== length) throw formatError(path, "truncated since it was opened.");
-          return buffer;
-        },
-        close: () => handle.close(),
-      };
-    },
-  };
-}
+import { convertInto, numberBytes } from "./numbers.js";
 
 /**
  * A data set of the samples in `store`. Samples keep their shape; grey images of bytes ([N, H, W]) get a channel axis.
@@ -58,7 +15,7 @@ export function arrayDataset(
   name: string,
   file: string,
   store: ArrayStore,
-  labels: Int32Array | undefined,
+  labels: Labels | undefined,
   spec: DatasetSpec,
   defaults: { readonly classes?: number },
 ): Dataset {
@@ -72,6 +29,7 @@ export function arrayDataset(
   const sampleDims = !grey ? rest : layout === "NCHW" ? [1, ...rest] : [...rest, 1];
   checkImageSize(file, sampleDims, spec);
   if (labels) checkLabelCount(labels, size, spec.labels ?? file);
+  const byClass = labels instanceof Int32Array ? labels : undefined;
   const norm = resolveNormalization(spec.normalize, channelsOf(sampleDims, layout), type === "uint8" ? 1 / 255 : 1);
   const count = sampleDims.reduce((a, b) => a * b, 1);
   const bytesEach = count * numberBytes(type);
@@ -82,7 +40,7 @@ export function arrayDataset(
     const finish = (bytes: Uint8Array, index: number, out: Float32Array, offset: number): number => {
       convertInto(bytes, type, littleEndian, out, offset);
       normalizeInPlace(out, offset, count, layout, norm);
-      return labels?.[index] ?? -1;
+      return byClass?.[index] ?? -1;
     };
     return {
       readInto: (index, out, offset) => {
@@ -98,7 +56,7 @@ export function arrayDataset(
     name,
     size,
     sampleDims,
-    labelled: labels !== undefined,
+    ...labelParts(labels),
     layout,
     norm,
     ...(classes === undefined ? {} : { classes }),

@@ -66,8 +66,17 @@ const isScale = ([from, to]: readonly [number, number]): boolean => from > 0 && 
  * Whether samples of this shape can be augmented so.
  * @throws HalpError HALP_DATA_OPTION
  */
-export function checkAugmentation(augmentation: Augmentation, sampleDims: readonly number[], layout: Layout): void {
+export function checkAugmentation(
+  augmentation: Augmentation,
+  sampleDims: readonly number[],
+  layout: Layout,
+  labelDims: readonly number[] = [],
+): void {
   if (!augments(augmentation)) return;
+  if (labelDims.length > 1)
+    throw optionError(
+      `Labels of the shape [${labelDims.join(", ")}] would not move with an image that is flipped or cropped. Leave augmentation out, or change both in a data module.`,
+    );
   if (sampleDims.length !== 3) {
     throw optionError(
       `Only images are augmented, samples of three dimensions; the data's have the shape [${sampleDims.join(", ")}]. Leave augmentation out.`,

@@ -1,6 +1,7 @@
 import { HalpError } from "../errors.js";
 import { type Augmenter, createAugmenter } from "./augment.js";
 import type { Batch, BatchOptions, Dataset } from "./dataset.js";
+import type { LabelArray, Labels } from "./label-array.js";
 import type { ChannelAffine, Layout } from "./normalize.js";
 import { createRandom, deriveSeed, permutation, shuffle } from "./random.js";
 
@@ -12,6 +13,7 @@ export interface SampleSource {
   readonly classes?: number;
   readonly classNames?: readonly string[];
   readonly labelled: boolean;
+  readonly labelArray?: LabelArray;
   /** Default NCHW. */
   readonly layout?: Layout;
   /** How raw values were normalised, where that is known: what padding is filled with. */
@@ -37,6 +39,12 @@ export function checkBatchOptions({ batchSize, limit, from }: BatchOptions): voi
   if (from !== undefined && (!Number.isInteger(from) || from < 0)) {
     throw new HalpError("HALP_DATA_OPTION", `The first batch is an integer from 0 on; got ${from}.`);
   }
+}
+
+/** What a source says of its labels. */
+export function labelParts(labels: Labels | undefined): Pick<SampleSource, "labelled" | "labelArray"> {
+  if (!labels || labels instanceof Int32Array) return { labelled: labels !== undefined };
+  return { labelled: false, labelArray: labels };
 }
 
 /** Numbers of the samples, in the order in which they come; undefined: as they lie. */
@@ -82,8 +90,9 @@ export async function* batchStream(
 
 /** Batches over a source with random access. Memory: one batch, plus what the source itself holds. */
 export function batchSource(source: SampleSource): Dataset {
-  const { name, size, sampleDims, labelled } = source;
+  const { name, size, sampleDims, labelled, labelArray } = source;
   const sampleSize = sampleDims.reduce((a, b) => a * b, 1);
+  const labelSize = labelArray?.dims.reduce((a, b) => a * b, 1) ?? 0;
 
   async function* batches(options: BatchOptions): AsyncGenerator<Batch> {
     checkBatchOptions(options);
@@ -93,23 +102,34 @@ export function batchSource(source: SampleSource): Dataset {
     const order = orderOf(size, total, options);
     signal?.throwIfAborted();
     const reader = await source.open();
+    const labelReader = await labelArray?.open();
     try {
       for (let start = from * batchSize; start < total; start += batchSize) {
         signal?.throwIfAborted();
         const count = Math.min(batchSize, total - start);
         if (count < batchSize && dropLast) return;
         const images = new Float32Array(count * sampleSize);
+        const numbers = new Float32Array(count * labelSize);
         const pending: (Promise<number> | number)[] = [];
+        const written: (Promise<void> | void)[] = [];
         for (let i = 0; i < count; i++) {
-          pending.push(reader.readInto(order?.[start + i] ?? start + i, images, i * sampleSize));
+          const index = order?.[start + i] ?? start + i;
+          pending.push(reader.readInto(index, images, i * sampleSize));
+          written.push(labelReader?.readInto(index, numbers, i * labelSize));
         }
         const labels = await Promise.all(pending);
+        await Promise.all(written);
         if (change) for (let i = 0; i < count; i++) change(images, i * sampleSize, order?.[start + i] ?? start + i);
-        const dims = [count, ...sampleDims];
-        yield labelled ? { images, dims, labels: Int32Array.from(labels) } : { images, dims };
+        yield {
+          images,
+          dims: [count, ...sampleDims],
+          ...(labelled ? { labels: Int32Array.from(labels) } : {}),
+          ...(labelArray ? { labelArray: { data: numbers, dims: [count, ...labelArray.dims] } } : {}),
+        };
       }
     } finally {
       await reader.close?.();
+      await labelReader?.close?.();
     }
   }
   return {
@@ -117,6 +137,7 @@ export function batchSource(source: SampleSource): Dataset {
     size,
     sampleDims,
     labelled,
+    ...(labelArray ? { labelDims: labelArray.dims } : {}),
     ...(source.classes === undefined ? {} : { classes: source.classes }),
     ...(source.classNames === undefined ? {} : { classNames: source.classNames }),
     batches,

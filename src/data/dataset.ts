@@ -8,6 +8,8 @@ export interface Batch {
   readonly dims: readonly number[];
   /** One class index for each sample. Absent where the source has no labels. */
   readonly labels?: Int32Array;
+  /** Where labels are numbers of any shape: [N, ...labelDims]. Owned by the receiver. */
+  readonly labelArray?: { readonly data: Float32Array; readonly dims: readonly number[] };
 }
 
 export interface BatchOptions {
@@ -43,8 +45,10 @@ export interface Dataset {
   readonly classes?: number;
   /** Names of the classes, in the order of their indices, where the source has them. */
   readonly classNames?: readonly string[];
-  /** Whether batches carry labels. */
+  /** Whether batches carry a class for each sample. */
   readonly labelled: boolean;
+  /** Shape of what labels one sample, where batches carry labels as numbers of any shape. */
+  readonly labelDims?: readonly number[];
   /**
    * Batches from the start; may be called any number of times, each with its own options.
    * @throws HalpError HALP_DATA_FORMAT, HALP_DATA_SHAPE, HALP_LABEL_RANGE, HALP_DATA_OPTION, HALP_DATA_MISSING, all with exit code 2
@@ -73,6 +77,11 @@ export interface DatasetSpec {
   readonly normalize?: Normalization;
   /** Labels in a file of their own: .npy, IDX (also .gz), .json (an array of integers) or .txt (an integer a line). */
   readonly labels?: string;
+  /**
+   * What labels are: a class for each sample (default), or numbers of any shape, such as boxes or masks, which .npy, .npz, IDX,
+   * data modules and files of labels can hold; other sources have classes all the same.
+   */
+  readonly labelsAs?: "classes" | "numbers";
   /** Layout of the samples that are wanted. Default NCHW. Arrays and modules are taken to have it already. */
   readonly layout?: "NCHW" | "NHWC";
   /** [height, width] that the network wants. Image files are resized to it; every other source must have it. */

@@ -1,10 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { batchSource } from "./batching.js";
+import { batchSource, labelParts } from "./batching.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
 import { decodeImage, readImageSize } from "./decode-image.js";
 import { fileError, labelError, missingError, shapeError } from "./errors.js";
-import { checkLabelCount, readLabels } from "./labels.js";
+import { type Labels, openLabels } from "./label-array.js";
+import { checkLabelCount } from "./labels.js";
 import { normalizeInPlace, resolveNormalization, spreadInterleaved } from "./normalize.js";
 
 const imageExtensions = new Set([".png", ".jpg", ".jpeg"]);
@@ -12,7 +13,7 @@ const splitFolders = { train: ["train", "training"], test: ["test", "val", "vali
 
 interface ImageList {
   readonly files: readonly string[];
-  readonly labels?: Int32Array;
+  readonly labels?: Labels;
   readonly classNames?: readonly string[];
 }
 
@@ -43,6 +44,7 @@ export async function openImageFolder(spec: DatasetSpec): Promise<Dataset> {
     ...(spec.fit ? { fit: spec.fit } : {}),
   };
 
+  const byClass = labels instanceof Int32Array ? labels : undefined;
   const readInto = async (index: number, out: Float32Array, offset: number): Promise<number> => {
     const file = files[index]!;
     const image = await decodeImage(file, decodeOptions);
@@ -54,14 +56,14 @@ export async function openImageFolder(spec: DatasetSpec): Promise<Dataset> {
     }
     spreadInterleaved(image.bytes, 0, channels, plane, layout, out, offset);
     normalizeInPlace(out, offset, channels * plane, layout, norm);
-    return labels?.[index] ?? -1;
+    return byClass?.[index] ?? -1;
   };
   const classes = spec.classes ?? classNames?.length;
   return batchSource({
     name: `images in ${folder}`,
     size: files.length,
     sampleDims: layout === "NCHW" ? [channels, height, width] : [height, width, channels],
-    labelled: labels !== undefined,
+    ...labelParts(labels),
     layout,
     norm,
     ...(classes === undefined ? {} : { classes }),
@@ -89,7 +91,7 @@ async function listImages(folder: string, spec: DatasetSpec): Promise<ImageList>
   const flat = imagesOf(entries.filter((e) => e.isFile()).map((e) => e.name)).map((name) => join(folder, name));
   if (flat.length > 0) {
     if (!spec.labels) return { files: flat };
-    const labels = await readLabels(spec.labels, spec.classes);
+    const labels = await openLabels(spec.labels, spec);
     checkLabelCount(labels, flat.length, spec.labels);
     return { files: flat, labels };
   }

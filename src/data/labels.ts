@@ -69,7 +69,8 @@ export async function readLabels(path: string, classes: number | undefined): Pro
 }
 
 /** @throws HalpError HALP_DATA_SHAPE where there is not one label for each sample */
-export function checkLabelCount(labels: Int32Array, samples: number, file: string): void {
-  if (labels.length === samples) return;
-  throw shapeError(file, `there are ${labels.length} labels for ${samples} samples; there must be one for each.`);
+export function checkLabelCount(labels: Int32Array | { readonly count: number }, samples: number, file: string): void {
+  const count = labels instanceof Int32Array ? labels.length : labels.count;
+  if (count === samples) return;
+  throw shapeError(file, `there are ${count} labels for ${samples} samples; there must be one for each.`);
 }

@@ -22,7 +22,8 @@ async function start(): Promise<void> {
   let dataset: Dataset;
   try {
     dataset = await openDataset(spec.dataset);
-    checkAugmentation(spec.augment ?? {}, dataset.sampleDims, spec.dataset.layout ?? "NCHW");
+    const { sampleDims, labelDims } = dataset;
+    checkAugmentation(spec.augment ?? {}, sampleDims, spec.dataset.layout ?? "NCHW", labelDims);
   } catch (e) {
     send({ kind: "error", error: fieldsOf(e) });
     return;
@@ -39,10 +40,11 @@ async function start(): Promise<void> {
     }
     wake?.();
   });
-  const { name, size, sampleDims, classes, classNames, labelled } = dataset;
+  const { name, size, sampleDims, classes, classNames, labelled, labelDims } = dataset;
   const named = {
     ...(classes === undefined ? {} : { classes }),
     ...(classNames === undefined ? {} : { classNames }),
+    ...(labelDims === undefined ? {} : { labelDims }),
   };
   send({ kind: "open", info: { name, size, sampleDims, labelled, ...named } });
 }
@@ -61,11 +63,12 @@ async function make(dataset: Dataset, own: number, epoch: number, from: number):
     });
     for await (const batch of batches) {
       if (turn !== own) return;
-      const { images, labels } = batch;
+      const { images, labels, labelArray } = batch;
       room--;
       send({ kind: "batch", turn: own, batch }, [
         images.buffer as ArrayBuffer,
         ...(labels ? [labels.buffer as ArrayBuffer] : []),
+        ...(labelArray ? [labelArray.data.buffer as ArrayBuffer] : []),
       ]);
       // Messages that came meanwhile get their turn.
       await setImmediate();

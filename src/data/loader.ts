@@ -32,6 +32,7 @@ export interface LoaderInfo {
   readonly classes?: number;
   readonly classNames?: readonly string[];
   readonly labelled: boolean;
+  readonly labelDims?: readonly number[];
 }
 
 /** Owns a thread: dispose of it. One that is forgotten does not keep the process alive. */

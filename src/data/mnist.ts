@@ -1,10 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { arrayDataset, memoryStore } from "./array-dataset.js";
+import { arrayDataset } from "./array-dataset.js";
+import { memoryStore } from "./array-store.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
 import { missingError } from "./errors.js";
 import { parseIdx } from "./idx.js";
-import { readLabels } from "./labels.js";
+import { openLabels } from "./label-array.js";
 import { namesInFolder, readBytes } from "./read-bytes.js";
 
 /** Names of MNIST and its kin (Fashion-MNIST, KMNIST, EMNIST), packed or not, with `-idx3` or `.idx3`. */
@@ -19,7 +20,7 @@ export async function openIdx(spec: DatasetSpec): Promise<Dataset> {
   const file = await imagesFile(spec);
   const labelsPath = spec.labels ?? (await labelsBeside(file));
   const array = parseIdx(await readBytes(file), file);
-  const labels = labelsPath === undefined ? undefined : await readLabels(labelsPath, spec.classes);
+  const labels = labelsPath === undefined ? undefined : await openLabels(labelsPath, spec);
   return arrayDataset(`IDX images in ${file}`, file, memoryStore(array), labels, spec, {});
 }
 

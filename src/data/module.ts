@@ -13,8 +13,10 @@ export interface ModuleBatch {
   readonly images: Float32Array | ArrayLike<number>;
   /** [N, ...sample]; N may differ from batch to batch, the rest may not. */
   readonly dims: readonly number[];
-  /** One for each sample, in every batch or in none. */
+  /** One for each sample, in every batch or in none; with `labelDims` as many as these say. */
   readonly labels?: ArrayLike<number>;
+  /** [N, ...], where labels are no classes but numbers of any shape. */
+  readonly labelDims?: readonly number[];
 }
 
 /** What the default export gets where it is a function. It may use it or not: halp cuts at `limit` itself. */
@@ -39,7 +41,16 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
 
   const first = await firstBatch(await start({ batchSize: 1 }), file);
   const sampleDims = first.dims.slice(1);
-  const labelled = first.labels !== undefined;
+  const asNumbers = spec.labelsAs === "numbers";
+  const labelDims = first.labels && asNumbers ? (first.labelDims ?? [first.dims[0] as number]).slice(1) : undefined;
+  const labelSize = labelDims?.reduce((a, b) => a * b, 1) ?? 1;
+  const expected: Expected = {
+    sampleDims: first.dims.slice(1),
+    labelled: first.labels !== undefined,
+    labelDims,
+    classes: spec.classes,
+  };
+  const labelled = expected.labelled && !asNumbers;
   const sampleSize = sampleDims.reduce((a, b) => a * b, 1);
   checkImageSize(file, sampleDims, spec);
   const norm = resolveNormalization(spec.normalize, channelsOf(sampleDims, layout), 1);
@@ -47,7 +58,7 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
   async function* batches(options: BatchOptions): AsyncGenerator<Batch> {
     const { batchSize, limit = Number.POSITIVE_INFINITY, dropLast = false, signal } = options;
     let images = new Float32Array(0);
-    let labels = new Int32Array(0);
+    let labels: Int32Array | Float32Array = new Int32Array(0);
     let filled = 0;
     let target = 0;
     let done = 0;
@@ -57,22 +68,26 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
       const used = count === target ? images : images.slice(0, count * sampleSize);
       done += count;
       filled = 0;
-      return labelled ? { images: used, dims, labels: labels.slice(0, count) } : { images: used, dims };
+      const own = labels.slice(0, count * labelSize);
+      if (own instanceof Float32Array)
+        return { images: used, dims, labelArray: { data: own, dims: [count, ...(labelDims ?? [])] } };
+      return labelled ? { images: used, dims, labels: own } : { images: used, dims };
     };
     signal?.throwIfAborted();
     for await (const raw of await start(options)) {
       signal?.throwIfAborted();
-      const batch = checkBatch(raw, file, sampleDims, labelled, spec.classes);
+      const batch = checkBatch(raw, file, expected);
       const count = batch.dims[0]!;
       for (let at = 0; at < count && done < limit; ) {
         if (filled === 0) {
           target = Math.min(batchSize, limit - done);
           images = new Float32Array(target * sampleSize);
-          labels = new Int32Array(labelled ? target : 0);
+          labels = labelDims ? new Float32Array(target * labelSize) : new Int32Array(labelled ? target : 0);
         }
         const part = Math.min(target - filled, count - at);
         images.set(batch.images.subarray(at * sampleSize, (at + part) * sampleSize), filled * sampleSize);
-        if (batch.labels) labels.set(batch.labels.subarray(at, at + part), filled);
+        if (batch.labels)
+          labels.set(batch.labels.subarray(at * labelSize, (at + part) * labelSize), filled * labelSize);
         filled += part;
         at += part;
         if (filled === target && (target === batchSize || !dropLast)) yield take(target);
@@ -87,6 +102,7 @@ export async function openModule(spec: DatasetSpec): Promise<Dataset> {
     size: undefined,
     sampleDims,
     labelled,
+    ...(labelDims ? { labelDims } : {}),
     ...(spec.classes === undefined ? {} : { classes: spec.classes }),
     batches: (options) => batchStream({ sampleDims, layout, norm }, options, batches),
   };
@@ -141,7 +157,7 @@ function isIterable(value: unknown): value is AsyncIterable<unknown> {
 async function firstBatch(batches: Batches, file: string): Promise<ModuleBatch> {
   // Leaving the loop closes the module's iterator.
   for await (const batch of batches) {
-    checkBatch(batch, file, undefined, undefined, undefined);
+    checkBatch(batch, file, undefined);
     return batch;
   }
   throw shapeError(file, "yields no batch at all.");
@@ -150,17 +166,22 @@ async function firstBatch(batches: Batches, file: string): Promise<ModuleBatch> 
 interface CheckedBatch {
   readonly images: Float32Array;
   readonly dims: readonly number[];
-  readonly labels?: Int32Array;
+  readonly labels?: Int32Array | Float32Array;
 }
 
-function checkBatch(
-  batch: ModuleBatch,
-  file: string,
-  sampleDims: readonly number[] | undefined,
-  labelled: boolean | undefined,
-  classes: number | undefined,
-): CheckedBatch {
-  const { images, dims, labels } = (batch ?? {}) as Partial<ModuleBatch>;
+/** What the first batch was like. */
+interface Expected {
+  readonly sampleDims: readonly number[];
+  readonly labelled: boolean;
+  /** Of one sample, where labels are numbers of any shape. */
+  readonly labelDims: readonly number[] | undefined;
+  readonly classes: number | undefined;
+}
+
+/** @param expected undefined: it is the first */
+function checkBatch(batch: ModuleBatch, file: string, expected: Expected | undefined): CheckedBatch {
+  const { images, dims, labels, labelDims } = (batch ?? {}) as Partial<ModuleBatch>;
+  const { sampleDims, labelled } = expected ?? {};
   if (!images || typeof images.length !== "number" || !Array.isArray(dims)) {
     throw formatError(
       file,
@@ -182,8 +203,27 @@ function checkBatch(
   }
   const numbers = images instanceof Float32Array ? images : Float32Array.from(images);
   if (!labels) return { images: numbers, dims };
-  if (labels.length !== dims[0]) throw shapeError(file, `a batch of ${dims[0]} samples has ${labels.length} labels.`);
-  return { images: numbers, dims, labels: checkLabels(labels, classes, file) };
+  const shape = labelDims ?? [labels.length];
+  if (shape[0] !== dims[0] || shape.reduce((a, b) => a * b, 1) !== labels.length)
+    throw shapeError(
+      file,
+      `a batch of ${dims[0]} samples has ${labels.length} labels of the shape [${shape.join(", ")}].`,
+    );
+  if (!expected) return { images: numbers, dims };
+  if (!expected.labelDims) {
+    if (labels.length !== dims[0])
+      throw shapeError(
+        file,
+        `a batch of ${dims[0]} samples has ${labels.length} labels; a class for each was expected.`,
+      );
+    return { images: numbers, dims, labels: checkLabels(labels, expected.classes, file) };
+  }
+  if (`${shape.slice(1)}` !== `${expected.labelDims}`)
+    throw shapeError(
+      file,
+      `the labels of one batch have the shape [${shape.slice(1).join(", ")}] a sample, earlier ones [${expected.labelDims.join(", ")}].`,
+    );
+  return { images: numbers, dims, labels: Float32Array.from(labels) };
 }
 
 function normalizeBatch(

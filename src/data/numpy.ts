@@ -1,10 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { unzipSync } from "fflate";
-import { arrayDataset, memoryStore, npyStore } from "./array-dataset.js";
+import { arrayDataset } from "./array-dataset.js";
+import { memoryStore, npyStore } from "./array-store.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
 import { formatError, missingError } from "./errors.js";
-import { labelsOfArray, readLabels } from "./labels.js";
+import { labelsFrom, openLabels } from "./label-array.js";
 import { parseNpy } from "./npy.js";
 import { namesInFolder, readBytes } from "./read-bytes.js";
 
@@ -31,7 +32,7 @@ export async function openNpy(spec: DatasetSpec): Promise<Dataset> {
   const names = await readdir(dirname(file)).catch((): string[] => []);
   const labelFile =
     spec.labels ?? (beside !== basename(file) && names.includes(beside) ? join(dirname(file), beside) : undefined);
-  const labels = labelFile === undefined ? undefined : await readLabels(labelFile, spec.classes);
+  const labels = labelFile === undefined ? undefined : await openLabels(labelFile, spec);
   return arrayDataset(`array ${file}`, file, await npyStore(file), labels, spec, {});
 }
 
@@ -71,8 +72,8 @@ export async function openNpz(spec: DatasetSpec): Promise<Dataset> {
   const x = parseNpy(arrays[`${samples}.npy`]!, `${file}(${samples})`);
   const y = own === samples ? undefined : arrays[`${own}.npy`];
   const labels = spec.labels
-    ? await readLabels(spec.labels, spec.classes)
-    : y && labelsOfArray(parseNpy(y, `${file}(${own})`), spec.classes, `${file}(${own})`);
+    ? await openLabels(spec.labels, spec)
+    : y && labelsFrom(parseNpy(y, `${file}(${own})`), spec, `${file}(${own})`);
   return arrayDataset(`array ${samples} of ${file}`, file, memoryStore(x), labels, spec, {});
 }
 

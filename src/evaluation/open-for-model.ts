@@ -16,6 +16,7 @@ export interface ModelDataOptions {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly labels?: string;
+  readonly labelsAs?: "classes" | "numbers";
   /** Number of classes that the network tells apart: a label at or above it is refused. */
   readonly classes?: number;
 }
@@ -41,6 +42,7 @@ export function specForModel(dims: readonly number[], options: ModelDataOptions)
     ...(options.split ? { split: options.split } : {}),
     ...(options.classes === undefined ? {} : { classes: options.classes }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
+    ...(options.labelsAs === undefined ? {} : { labelsAs: options.labelsAs }),
     ...(dims.length === 4 && height !== undefined && width !== undefined ? { size: [height, width] as const } : {}),
     ...(channels === 1 || channels === 3 ? { channels } : {}),
   };

@@ -4,7 +4,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
 import { analyzeGraph } from "../graph/infer.js";
-import type { DataType, Graph, Model, Node } from "../graph/ir.js";
+import type { DataType, Dim, Graph, Model, Node } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
 import { namesOf } from "../graph/topology.js";
 import { type Classifier, classifierOf } from "../operators/classifier.js";
@@ -42,6 +42,7 @@ export interface LossGraph {
 /**
  * @param analyzed the network, prepared for training, at the batch size of the training
  * @param teacher the network to learn from; of the same inputs
+ * @param labelDims shape of what labels one sample; default [], one class or number
  * @throws HalpError HALP_LOSS where a term does not fit the network; HALP_OPSET
  */
 export function buildLossGraph(
@@ -49,6 +50,7 @@ export function buildLossGraph(
   terms: readonly LossTerm[],
   findOperator: FindOperator,
   teacher?: Model,
+  labelDims: readonly number[] = [],
 ): LossGraph {
   const { model, graph } = analyzed;
   if (terms.length === 0) throw wrongLoss("A training needs a loss of at least one term.");
@@ -57,7 +59,7 @@ export function buildLossGraph(
   const classifier = classifierOf(analyzed);
   const named = terms.some(needsTeacher) ? addTeacher(builder, analyzed, teacher) : undefined;
   const feeders: ((batch: Batch) => Record<string, RuntimeTensor>)[] = [];
-  const context: TermContext = { analyzed, builder, e, classifier, teacher: named, feeders };
+  const context: TermContext = { analyzed, builder, e, classifier, teacher: named, feeders, labelDims };
   const weighted = terms.map((term) => {
     const weight = term.weight ?? 1;
     if (!Number.isFinite(weight) || weight < 0)
@@ -101,6 +103,7 @@ interface TermContext {
   readonly classifier: Classifier | undefined;
   readonly teacher: ReadonlyMap<string, string> | undefined;
   readonly feeders: ((batch: Batch) => Record<string, RuntimeTensor>)[];
+  readonly labelDims: readonly number[];
 }
 
 function emitTerm(c: TermContext, term: LossTerm): string {
@@ -200,7 +203,7 @@ function emitOwnLoss(c: TermContext, model: Model): string {
   for (const { name, dtype, dims } of model.graph.inputs) {
     if (weights.has(name)) continue;
     if (outputs.has(name)) bound.set(name, name);
-    else if (name === labelsInput) bound.set(name, labelsOf(c, dtype, dims?.length ?? 1));
+    else if (name === labelsInput) bound.set(name, labelsOf(c, dtype, dims));
     else
       throw wrongLoss(
         `The loss reads "${name}", which is no output of the network (${[...outputs].join(", ")}) and not "${labelsInput}".`,
@@ -212,16 +215,26 @@ function emitOwnLoss(c: TermContext, model: Model): string {
   return c.e.reshape(scalar, []);
 }
 
-/** One label a sample, in the type that the loss wants. */
-function labelsOf(c: TermContext, dtype: DataType | undefined, rank: number): string {
+/** The labels of a batch, in the type that the loss wants; ones are added to their shape where its rank asks for them. */
+function labelsOf(c: TermContext, dtype: DataType | undefined, wanted: readonly Dim[] | undefined): string {
   const [batch = 1] = [...c.analyzed.inputDims.values()][0] ?? [];
   const type = dtype ?? "int64";
   if ((type !== "int64" && type !== "int32" && type !== "float32") || !isRuntimeType(type))
     throw wrongLoss(`Labels are given as int64, int32 or float32; the loss wants ${type}.`);
-  const dims = [batch, ...new Array<number>(Math.max(0, rank - 1)).fill(1)];
+  const given = [batch, ...c.labelDims];
+  const dims = [...given, ...new Array<number>(Math.max(0, (wanted?.length ?? 0) - given.length)).fill(1)];
+  if (
+    wanted &&
+    (wanted.length !== dims.length || wanted.some((d, i) => i > 0 && typeof d === "number" && d !== dims[i]))
+  )
+    throw wrongLoss(
+      `The loss takes labels of the shape [${wanted.join(", ")}]; the data give [${given.join(", ")}] a batch. Give such labels, or change the loss.`,
+    );
   const input = c.builder.input(c.builder.freshName(labelsInput), dims, type);
-  c.feeders.push(({ labels }) => {
-    const all = requireLabels(labels, batch);
+  c.feeders.push(({ labels, labelArray }) => {
+    const all = labelArray?.data ?? requireLabels(labels, batch);
+    if (type !== "float32" && !all.every(Number.isInteger))
+      throw new HalpError("HALP_LABEL_RANGE", `The loss takes labels of ${type}; the data give fractions.`);
     const data = type === "int64" ? BigInt64Array.from(all, BigInt) : type === "int32" ? all : Float32Array.from(all);
     return { [input]: { dtype: type, dims, data } };
   });

@@ -14,7 +14,8 @@ import type { Emit } from "../operators/emit.js";
  * - `outputs`: mean over all float outputs of |y - teacher's y|^2 / |teacher's y|^2.
  * - `values`: the same over chosen inner values, which must have one shape in both networks.
  * - `graph`: a loss of the user's own: an ONNX model whose inputs are named as outputs of the network, or `labels`, and
- *   whose first output is a scalar.
+ *   whose first output is a scalar. Labels come as [batch, ...] in the shape that the data give them, or one class for each
+ *   sample where another term needs classes.
  */
 export type LossTerm = { readonly weight?: number } & (
   | { readonly kind: "cross-entropy"; readonly labelSmoothing?: number }
@@ -30,6 +31,18 @@ export function needsTeacher(term: LossTerm): boolean {
 
 export function needsLabels(term: LossTerm): boolean {
   return term.kind === "cross-entropy" || (term.kind === "graph" && term.model.graph.inputs.some(isLabels));
+}
+
+/**
+ * What labels the terms want: a class for each sample, or numbers of any shape, where losses of the user's own are all that
+ * take labels, and one takes float32 or more than one number a sample.
+ */
+export function labelsAsOf(terms: readonly LossTerm[]): "classes" | "numbers" {
+  if (terms.some((term) => term.kind === "cross-entropy")) return "classes";
+  const inputs = terms.flatMap((term) => (term.kind === "graph" ? term.model.graph.inputs.filter(isLabels) : []));
+  const isWide = ({ dtype, dims = [] }: (typeof inputs)[number]) =>
+    dtype === "float32" || dims.slice(1).some((d) => d !== 1);
+  return inputs.some(isWide) ? "numbers" : "classes";
 }
 
 /** Name of the input of a user's own loss that takes the labels. */

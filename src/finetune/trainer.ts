@@ -29,6 +29,8 @@ export interface TrainerOptions {
   readonly loss: readonly LossTerm[];
   readonly optimizer: Optimizer;
   readonly teacher?: Model;
+  /** Shape of what labels one sample, where that is more than a class or a number. */
+  readonly labelDims?: readonly number[];
   readonly clipNorm?: number;
   /** Batches whose mean gradient makes one step. Default 1. */
   readonly accumulate?: number;
@@ -93,7 +95,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
   const { findOperator, optimizer, inputDims, accumulate = 1 } = options;
   const original = analyzeGraph(options.model, findOperator, { inputDims });
   const analyzed = prepareForTraining(original, findOperator);
-  const lossGraph = buildLossGraph(analyzed, options.loss, findOperator, options.teacher);
+  const lossGraph = buildLossGraph(analyzed, options.loss, findOperator, options.teacher, options.labelDims);
   const only = options.only && new Set(options.only);
   const parameters = findParameters(analyzed, findOperator).filter((p) => only?.has(p.name) ?? true);
   const graph = buildTrainingGraph(findOperator, { ...options, lossGraph, parameters });

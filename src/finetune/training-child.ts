@@ -33,8 +33,11 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
   const { formFiles, recipe } = job;
   const network = decodeModel(job.model);
   const forms = formFiles && (await openForms(formFiles, network, job.threads));
+  const loader = await openLoader(job.loader);
+  const { info } = loader;
   const trainer = createTrainer({
     model: network,
+    ...(info.labelDims ? { labelDims: info.labelDims } : {}),
     ...(forms ? { choose: forms.choose } : {}),
     inputDims: new Map(job.inputDims),
     findOperator,
@@ -50,9 +53,7 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     threads: job.threads,
   });
   await forms?.keep();
-  const loader = await openLoader(job.loader);
-  const { info } = loader;
-  if (trainer.labelled && !info.labelled)
+  if (trainer.labelled && !info.labelled && !info.labelDims)
     throw new HalpError(
       "HALP_LABELS_MISSING",
       `The loss needs labels, and ${info.name} has none. Give them with --labels, or distil from the original, which needs none.`,

@@ -18,7 +18,7 @@ import { type EpochLine, hasCheckpoint, runEpochs } from "./epochs.js";
 import { checkWritable, writeJson } from "./files.js";
 import { openModel } from "./open-model.js";
 import { clearRunFolder, makeRunFolder, runFiles } from "./run-folder.js";
-import { formFilesOf, openJudge, trainingLoader } from "./training-data.js";
+import { dataForLoss, formFilesOf, openJudge, trainingLoader } from "./training-data.js";
 import type { DataOptions, Progress } from "./types.js";
 
 export interface FinetuneOptions {
@@ -81,7 +81,8 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
       file: runFolder,
     });
   const analyzed = await openModel(options);
-  const judge = await openJudge(analyzed, options.data, options);
+  const data = dataForLoss(options.data, options.loss);
+  const judge = await openJudge(analyzed, data, options);
   const teacher = options.teacher === undefined ? undefined : await readModel(options.teacher);
   const loss = options.loss ?? defaultLoss(analyzed, judge.labelled, teacher);
   if (loss.some(needsTeacher) && !teacher)
@@ -94,7 +95,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     model: network,
     inputDims: analyzed.inputDims,
     recipe: { ...options.recipe, loss },
-    loader: trainingLoader(analyzed, options.data, options),
+    loader: trainingLoader(analyzed, data, options),
     threads: options.threads ?? 1,
     formFiles: formFilesOf(options),
     ...(teacher ? { teacher } : {}),

@@ -22,6 +22,7 @@ import type { Candidate } from "./search.js";
 import { bestOf, highest, type Measurement, settle } from "./settle.js";
 import { openStepTraining, type StepTraining } from "./step-training.js";
 import { prepareStep, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
+import { dataForLoss } from "./training-data.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
 
 const defaults = { steps: 1, threads: 1, seed: 0 };
@@ -33,7 +34,11 @@ const lookBack = 3;
  * @throws HalpError HALP_INFEASIBLE_BUDGET (exit code 3); HALP_BUDGET_MISSED (exit code 4, `cause` is the
  * {@link PruneResult} of the best network, which is written all the same); and whatever the rooms refuse.
  */
-export async function prune(options: PruneOptions): Promise<PruneResult> {
+export async function prune(given: PruneOptions): Promise<PruneResult> {
+  const options: PruneOptions = {
+    ...given,
+    ...(given.data ? { data: dataForLoss(given.data, given.training?.loss) } : {}),
+  };
   const warnings: string[] = [];
   const warn = (message: string) => {
     if (warnings.includes(message)) return;

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Augmentation, LoaderSpec } from "../data/index.js";
 import { openForModel, specForModel } from "../evaluation/index.js";
-import type { FormFiles } from "../finetune/index.js";
+import { type FormFiles, type LossTerm, labelsAsOf } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
 import { deviceFingerprint } from "../latency/index.js";
@@ -10,6 +10,11 @@ import { classifierOf } from "../operators/classifier.js";
 import { type JudgeOptions, top1 } from "./data.js";
 import { runFiles } from "./run-folder.js";
 import type { DataOptions } from "./types.js";
+
+/** Data with labels as the loss takes them. */
+export function dataForLoss(data: DataOptions, loss: readonly LossTerm[] | undefined): DataOptions {
+  return loss ? { ...data, labelsAs: labelsAsOf(loss) } : data;
+}
 
 function dataFor(analyzed: AnalyzedGraph, data: DataOptions, split: "train" | "test") {
   const { limit: _, ...source } = data;

@@ -21,6 +21,8 @@ export interface DataOptions {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly labels?: string;
+  /** What labels are, where they are read for a loss of the user's own. Default: a class for each sample. */
+  readonly labelsAs?: "classes" | "numbers";
 }
 
 /** One line of progress: `done` of `total` in a phase; total 0 where it is not known. */

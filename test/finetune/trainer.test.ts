@@ -1,12 +1,18 @@
 import t, { type Test } from "tap";
 import type { Batch } from "../../src/data/dataset.js";
-import { createRandom } from "../../src/data/index.js";
-import { createTrainer, type Optimizer, type Trainer, type TrainerOptions } from "../../src/finetune/index.js";
+import { createRandom, fillGaussian } from "../../src/data/index.js";
+import {
+  createTrainer,
+  labelsAsOf,
+  type Optimizer,
+  type Trainer,
+  type TrainerOptions,
+} from "../../src/finetune/index.js";
 import { attr } from "../../src/graph/attributes.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import type { Model } from "../../src/graph/ir.js";
-import { float32Of } from "../../src/graph/tensors.js";
+import { float32Of, int64Tensor } from "../../src/graph/tensors.js";
 import { findOperator } from "../../src/operators/index.js";
 import { createSession, floatsOf, floatTensor } from "../../src/runtime/index.js";
 import { linearNetwork, patternBatch, residualNetwork } from "./networks.js";
@@ -158,6 +164,34 @@ t.test("a loss of the user's own", async (t) => {
   t.throws(() => trainerOf(model, 5, { loss: [{ kind: "graph", model: wrong.model({ opset: 17 }) }] }), {
     code: "HALP_LOSS",
   });
+});
+
+t.test("a loss of the user's own may take labels of any shape", async (t) => {
+  // Mean over the batch and the outputs of a weight for each output times the squared difference: labels [n, 2, 3], the weight first.
+  const g = new GraphBuilder();
+  g.input("y", ["n", 3]);
+  g.input("labels", ["n", 2, 3], "float32");
+  const row = (i: number) =>
+    g.node("Gather", ["labels", g.initializer(int64Tensor(`row${i}`, [], [i]))], { axis: attr.int(1) });
+  const difference = g.node("Sub", ["y", row(1)]);
+  const weighed = g.node("Mul", [row(0), g.node("Mul", [difference, difference])]);
+  g.output(g.node("ReduceMean", [weighed], { keepdims: attr.int(0) }), []);
+  const loss = [{ kind: "graph", model: g.model({ opset: 17 }) }] as const;
+  t.equal(labelsAsOf(loss), "numbers");
+  const model = linearNetwork(4, 3);
+  const { images, dims } = patternBatch([5, 4], 3, 2);
+  const data = fillGaussian(new Float32Array(30), createRandom(8), 0.5, 1);
+  const batch = { images, dims, labelArray: { data, dims: [5, 2, 3] } };
+  using trainer = trainerOf(model, 5, { loss, labelDims: [2, 3] });
+  using session = createSession(model);
+  const y = floatsOf(session.run({ x: floatTensor(images, dims) }).y!);
+  let expected = 0;
+  for (let n = 0; n < 5; n++)
+    for (let k = 0; k < 3; k++) expected += (data[6 * n + k]! * (y[3 * n + k]! - data[6 * n + 3 + k]!) ** 2) / 15;
+  t.ok(Math.abs(trainer.step([batch], 0).loss - expected) < 1e-5 * Math.abs(expected));
+  await checkDirections(t, trainer, [batch], /^[wb]$/);
+  t.throws(() => trainerOf(model, 5, { loss, labelDims: [3, 2] }), { code: "HALP_LOSS", message: /\[5, 3, 2\]/ });
+  t.throws(() => trainer.step([{ images, dims }], 0), { code: "HALP_LABELS_MISSING" });
 });
 
 t.test("optimisers follow their formulas", async (t) => {

@@ -2,7 +2,10 @@
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { float32Of } from "../../src/graph/tensors.js";
+import { createRandom, fillGaussian } from "../../src/data/index.js";
+import { attr } from "../../src/graph/attributes.js";
+import { GraphBuilder } from "../../src/graph/builder.js";
+import { float32Of, float32Tensor, sizeOf } from "../../src/graph/tensors.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { type FinetuneOptions, finetune, type PruneOptions, prune } from "../../src/pipeline/index.js";
 import { bytesOf, npyBytes, patternBytes, pngBytes } from "../data/files.js";
@@ -113,6 +116,56 @@ t.test(
     t.same(await weightsOf(join(folder, "photos.onnx")), await weightsOf(join(folder, "photos-whole.onnx")));
   },
 );
+
+t.test("a segmenter learns masks by a loss of its own", async (t) => {
+  const masks = join(folder, "masks");
+  mkdirSync(masks);
+  for (const [part, seed] of [
+    ["train", 1],
+    ["test", 2],
+  ] as const) {
+    const { images } = patternBatch([48, 3, 8, 8], 5, seed, 1);
+    // Whether the sum of the channels is positive at each place.
+    const mask = Float32Array.from({ length: 48 * 64 }, (_, i) => {
+      const at = Math.floor(i / 64) * 192 + (i % 64);
+      return (images[at] ?? 0) + (images[at + 64] ?? 0) + (images[at + 128] ?? 0) > 0 ? 1 : 0;
+    });
+    writeFileSync(join(masks, `x_${part}.npy`), npyBytes("<f4", [48, 3, 8, 8], bytesOf(images)));
+    writeFileSync(join(masks, `y_${part}.npy`), npyBytes("<f4", [48, 1, 8, 8], bytesOf(mask)));
+  }
+  const net = new GraphBuilder();
+  const weight = (name: string, dims: number[]) =>
+    net.initializer(float32Tensor(name, dims, fillGaussian(new Float32Array(sizeOf(dims)), createRandom(3), 0, 0.3)));
+  const pads = { pads: attr.ints([1, 1, 1, 1]) };
+  const hidden = net.node("Relu", [
+    net.node("Conv", [net.input("x", ["n", 3, 8, 8]), weight("w1", [8, 3, 3, 3])], pads),
+  ]);
+  net.output(net.node("Conv", [hidden, weight("w2", [1, 8, 3, 3])], pads, { outputs: ["mask"] }), ["n", 1, 8, 8]);
+  const segmenter = join(folder, "segmenter.onnx");
+  await writeModel(net.model({ opset: 17 }), segmenter);
+  // Binary cross-entropy of logits z and targets y: mean of log(1 + exp(z)) - y z.
+  const own = new GraphBuilder();
+  const z = own.input("mask", ["n", 1, "h", "w"]);
+  const both = own.node("Mul", [z, own.input("labels", ["n", 1, "h", "w"])]);
+  const each = own.node("Sub", [own.node("Softplus", [z]), both]);
+  own.output(own.node("ReduceMean", [each], { keepdims: attr.int(0) }), []);
+  const options: FinetuneOptions = {
+    ...trainings,
+    model: segmenter,
+    data: { path: masks },
+    output: join(folder, "segmenter.trained.onnx"),
+    runFolder: join(folder, "segmenter"),
+    loss: [{ kind: "graph", model: own.model({ opset: 17 }) }],
+    epochs: 8,
+    batch: 8,
+    recipe: { ...recipe, schedule: { kind: "cosine", learningRate: 0.1 } },
+  };
+  const { augment: _, ...still } = options;
+  const { log, accuracy } = await finetune(still);
+  t.equal(accuracy.after, null);
+  t.ok((log.at(-1)?.loss ?? 9) < 0.6 * (log[0]?.loss ?? 0), `${log[0]?.loss} to ${log.at(-1)?.loss}`);
+  await t.rejects(finetune(options), { code: "HALP_DATA_OPTION", message: /would not move with an image/ });
+});
 
 t.test("the loop: training between the steps, then epochs; what comes out is what was masked", async (t) => {
   const options = (name: string): PruneOptions => ({
