@@ -46,3 +46,29 @@ export class HalpError extends Error {
     this.file = fields.file;
   }
 }
+
+/** The end of a sentence that names what is not there: `; did you mean "x"?` with the nearest of the names that are, or `.`. */
+export function didYouMean(name: string, names: Iterable<string>): string {
+  let best: string | undefined;
+  let least = Math.max(2, name.length / 3) + 1;
+  for (const candidate of names) {
+    const d = distance(name.toLowerCase(), candidate.toLowerCase());
+    if (d < least) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return best === undefined ? "." : `; did you mean "${best}"?`;
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,7 +1,7 @@
 /** `halp.config.json`: values for options that are not given on the command line. */
 import { existsSync, readFileSync } from "node:fs";
 import { CommanderError, type Option } from "commander";
-import { HalpError } from "../errors.js";
+import { didYouMean, HalpError } from "../errors.js";
 
 /** The config file that is read where --config names no other, from the current folder and only if it is there. */
 export const configName = "halp.config.json";
@@ -37,7 +37,7 @@ export function readConfig(
   for (const [key, value] of Object.entries(content)) {
     if (key === "$schema") continue;
     if (!keys.has(key))
-      throw fail(`There is no option "${key}"${hint(key, keys)}. What there is: ${[...keys].sort().join(", ")}.`);
+      throw fail(`There is no option "${key}"${didYouMean(key, keys)} What there is: ${[...keys].sort().join(", ")}.`);
     const option = wanted.find((o) => o.attributeName() === key);
     if (!option) continue;
     try {
@@ -73,30 +73,4 @@ function parse(option: Option, value: unknown): unknown {
       undefined,
     );
   return parser(Array.isArray(value) ? value.map(text).join(",") : text(value), undefined);
-}
-
-/** The nearest key, where one is near. */
-function hint(key: string, keys: ReadonlySet<string>): string {
-  let best: string | undefined;
-  let least = Math.max(2, key.length / 3) + 1;
-  for (const candidate of keys) {
-    const d = distance(key.toLowerCase(), candidate.toLowerCase());
-    if (d < least) {
-      least = d;
-      best = candidate;
-    }
-  }
-  return best === undefined ? "" : `; did you mean "${best}"?`;
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

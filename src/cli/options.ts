@@ -96,6 +96,8 @@ export interface OptionValues {
   readonly accumulate?: number;
   readonly freezeBatchNorm?: boolean;
   readonly augment?: string;
+  readonly names?: string;
+  readonly partial?: boolean;
 }
 
 export type OptionName = Exclude<keyof OptionValues, "color">;
@@ -343,6 +345,9 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "--augment <LIST>",
       "images changed at random: flip, crop:PIXELS, resized-crop[:FROM-TO] (default: none)",
     ),
+  names: () =>
+    new Option("--names <FILE>", "JSON of what initialisers are called in the file of weights, where the names differ"),
+  partial: () => new Option("--partial", "weights that the file does not have keep their values"),
 };
 
 /** Options that every command has. */

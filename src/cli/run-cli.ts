@@ -4,7 +4,9 @@ import { addCommand, type CommandSpec, namesOf, plainWidth } from "./command.js"
 import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
+import { exportCommand } from "./commands/export.js";
 import { finetuneCommand } from "./commands/finetune.js";
+import { importCommand } from "./commands/import.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { measureCommand } from "./commands/measure.js";
 import { profileCommand } from "./commands/profile.js";
@@ -27,6 +29,8 @@ export const commands: readonly CommandSpec[] = [
   measureCommand,
   evaluateCommand,
   reportCommand,
+  exportCommand,
+  importCommand,
   ...tableCommands,
   doctorCommand,
   demoCommand,

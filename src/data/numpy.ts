@@ -7,6 +7,7 @@ import type { Dataset, DatasetSpec } from "./dataset.js";
 import { formatError, missingError } from "./errors.js";
 import { labelsFrom, openLabels } from "./label-array.js";
 import { parseNpy } from "./npy.js";
+import type { NumberArray } from "./numbers.js";
 import { namesInFolder, readBytes } from "./read-bytes.js";
 
 /** Which array holds the samples, most telling name first; NumPy names what it was not told a name for arr_0. */
@@ -75,6 +76,20 @@ export async function openNpz(spec: DatasetSpec): Promise<Dataset> {
     ? await openLabels(spec.labels, spec)
     : y && labelsFrom(parseNpy(y, `${file}(${own})`), spec, `${file}(${own})`);
   return arrayDataset(`array ${samples} of ${file}`, file, memoryStore(x), labels, spec, {});
+}
+
+/**
+ * All arrays of an .npz archive, by the names that `numpy.savez` was given.
+ * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT
+ */
+export async function readNpz(file: string): Promise<Map<string, NumberArray>> {
+  const arrays = unpack(await readBytes(file), file, (name) => name.endsWith(".npy"));
+  return new Map(
+    Object.entries(arrays).map(([name, bytes]) => [
+      name.slice(0, -4),
+      parseNpy(bytes, `${file}(${name.slice(0, -4)})`),
+    ]),
+  );
 }
 
 function unpack(archive: Uint8Array, file: string, take: (name: string) => boolean): Record<string, Uint8Array> {

@@ -4,7 +4,14 @@ export { type LossTerm, labelsAsOf, needsLabels, needsTeacher } from "./losses.j
 export { type Optimizer, ownerOf } from "./optimizer.js";
 export { findParameters, prepareForTraining, withWeights } from "./prepare.js";
 export { checkRecipe, type Recipe } from "./recipe.js";
-export { readMetadata, readTensors, type TensorFile, writeTensors } from "./safetensors.js";
+export {
+  readMetadata,
+  readStoredTensors,
+  readTensors,
+  type StoredTensor,
+  type TensorFile,
+  writeTensors,
+} from "./safetensors.js";
 export { checkSchedule, learningRateAt, type Schedule } from "./schedule.js";
 export { createTrainer, type StepResult, type Tensors, type Trainer, type TrainerOptions } from "./trainer.js";
 export {

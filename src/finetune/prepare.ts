@@ -65,7 +65,7 @@ export interface Parameter {
  * What is learnt of a prepared network: float32 initialisers in slots that operators learn. Of elementwise arithmetic only
  * those of more than one element that come after a layer: what lies before is the preparation of the data.
  */
-export function findParameters(analyzed: AnalyzedGraph, findOperator: FindOperator): Parameter[] {
+export function findParameters(analyzed: Pick<AnalyzedGraph, "graph">, findOperator: FindOperator): Parameter[] {
   const weights = new Map<string, Tensor>(analyzed.graph.initializers.map((t) => [t.name, t]));
   const found = new Map<string, Parameter>();
   /** Values that depend on something learnt. */

@@ -58,21 +58,68 @@ export async function readMetadata(path: string): Promise<TensorFile["metadata"]
 
 /** @throws HalpError HALP_CHECKPOINT where there is no such file, or it is damaged or holds other types than float32 */
 export async function readTensors(path: string): Promise<TensorFile> {
-  const { metadata, entries, data } = await readParts(path, true);
+  const { arrays, metadata } = await readStoredTensors(path);
   const tensors = new Map<string, { dims: readonly number[]; data: Float32Array }>();
-  for (const [name, entry] of Object.entries(entries)) {
-    const { dtype, shape, data_offsets: offsets } = entry as Partial<Entry>;
-    if (dtype !== "F32" || !Array.isArray(shape) || !Array.isArray(offsets))
-      throw damaged(path, `"${name}" is ${dtype ?? "of no type"}, expected F32`);
-    const [from, to] = offsets as [number, number];
-    if (to - from !== 4 * sizeOf(shape) || from < 0 || to > data.length)
-      throw damaged(path, `the data of "${name}" are not all there`);
+  for (const [name, { dtype, shape, bytes }] of arrays) {
+    if (dtype !== "F32") throw damaged(path, `"${name}" is ${dtype}, expected F32`);
     const values = new Float32Array(sizeOf(shape));
-    new Uint8Array(values.buffer).set(data.subarray(from, to));
-    tensors.set(name, { dims: shape as readonly number[], data: values });
+    new Uint8Array(values.buffer).set(bytes);
+    tensors.set(name, { dims: shape, data: values });
   }
   return { tensors, metadata };
 }
+
+/** A tensor as it is stored: its type by the format's name (F32, BF16, I64, ...), its little-endian bytes. */
+export interface StoredTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * All tensors of a file, of whatever type the format knows.
+ * @throws HalpError HALP_CHECKPOINT where there is no such file, or it is damaged
+ */
+export async function readStoredTensors(
+  path: string,
+): Promise<{ readonly arrays: ReadonlyMap<string, StoredTensor>; readonly metadata: TensorFile["metadata"] }> {
+  const { metadata, entries, data } = await readParts(path, true);
+  const arrays = new Map<string, StoredTensor>();
+  for (const [name, entry] of Object.entries(entries)) {
+    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Partial<Entry>;
+    const width = storedBytes[dtype ?? ""];
+    if (dtype === undefined || width === undefined || !isShape(shape) || !isShape(offsets))
+      throw damaged(
+        path,
+        `"${name}" is ${dtype ?? "of no type"}, expected one of ${Object.keys(storedBytes).join(", ")}`,
+      );
+    const [from = 0, to = 0] = offsets;
+    if (to - from !== width * sizeOf(shape) || to > data.length)
+      throw damaged(path, `the data of "${name}" are not all there`);
+    arrays.set(name, { dtype, shape, bytes: data.subarray(from, to) });
+  }
+  return { arrays, metadata };
+}
+
+/** Bytes an element takes, by the format's names of types. */
+const storedBytes: Readonly<Record<string, number>> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+};
+
+const isShape = (x: unknown): x is readonly number[] =>
+  Array.isArray(x) && x.every((d) => Number.isSafeInteger(d) && d >= 0);
 
 /** The header, and the bytes behind it where they are wanted. */
 async function readParts(path: string, withData: boolean) {
