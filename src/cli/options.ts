@@ -1,5 +1,6 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
+import type { BoxFormat } from "../evaluation/index.js";
 import type { Budget, Criterion, StandIn } from "../pipeline/types.js";
 import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
@@ -62,6 +63,13 @@ export interface OptionValues {
   readonly deviceName?: string;
   readonly cache?: string;
   readonly against?: string;
+  readonly boxes?: string;
+  readonly scores?: string;
+  readonly boxFormat?: BoxFormat;
+  readonly background?: number | "none";
+  readonly scoreThreshold?: number;
+  readonly nmsIou?: number;
+  readonly matchIou?: number;
   readonly repeats?: number;
   readonly operators?: boolean;
   readonly frontier?: boolean;
@@ -253,6 +261,34 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   deviceName: () => new Option("--device-name <NAME>", "what the device of an imported table is called"),
   cache: () => new Option("--cache <DIR>", "folder where measured latencies are kept between runs"),
   against: () => new Option("--against <MODEL>", "another model to compare with, in the same run"),
+  boxes: () =>
+    new Option(
+      "--boxes <NAME>",
+      "output of boxes [N, K, 4] of a detector: how far boxes agree (with --scores, --against)",
+    ),
+  scores: () => new Option("--scores <NAME>", "output of their scores: [N, K, classes], or [N, K] for one class"),
+  boxFormat: () =>
+    new Option("--box-format <NAME>", "two corners, or centre, width and height (default: xyxy)").choices([
+      "xyxy",
+      "cxcywh",
+    ]),
+  background: () =>
+    new Option("--background <CLASS>", "class that means that nothing is there, or none (default: 0)").argParser(
+      (text: string) => (text === "none" ? text : integer("--background", 0)(text)),
+    ),
+  scoreThreshold: () =>
+    new Option("--score-threshold <X>", "score from which on a box counts (default: 0.7)").argParser(
+      parseNumber("--score-threshold"),
+    ),
+  nmsIou: () =>
+    new Option(
+      "--nms-iou <PART>",
+      "overlap (intersection over union) above which the lower-scored of two boxes goes (default: 0.5)",
+    ).argParser(parseFraction("--nms-iou")),
+  matchIou: () =>
+    new Option("--match-iou <PART>", "overlap from which on two boxes are the same (default: 0.5)").argParser(
+      parseFraction("--match-iou"),
+    ),
   repeats: () => new Option("--repeats <N>", "timed runs of each model").argParser(integer("--repeats", 3, 1_000_000)),
   frontier: () => new Option("--frontier", "every best (latency, value) pair instead of one solution"),
   hull: () => new Option("--hull", "only the corners of the frontier's convex hull"),

@@ -1,6 +1,6 @@
 /** How far the outputs of two models lie apart. */
 import { HalpError } from "../errors.js";
-import type { Feeds, RuntimeTensor, Session } from "../runtime/index.js";
+import type { Feeds, Outputs, RuntimeTensor, Session } from "../runtime/index.js";
 import type { Fed } from "./feeds.js";
 
 export interface OutputDifference {
@@ -33,6 +33,7 @@ interface Sums {
  * Runs both models on the same inputs. Outputs are matched by name, or by position where the names differ; inputs by
  * name, or by position.
  * @param reference the model that the other one is compared with
+ * @param onOutputs given the outputs of every batch, those of both under the reference's names
  * @throws HalpError HALP_COMPARE_MODELS where inputs or outputs do not match
  */
 export async function compareOutputs(
@@ -40,6 +41,7 @@ export async function compareOutputs(
   other: Session,
   batches: AsyncIterable<Pick<Fed, "feeds" | "count">> | Iterable<Pick<Fed, "feeds" | "count">>,
   onBatch?: (samples: number) => void,
+  onOutputs?: (reference: Outputs, other: Outputs, count: number) => void,
 ): Promise<Comparison> {
   const pairs = matchNames(reference.outputNames, other.outputNames, "outputs");
   const inputs = new Map(matchNames(reference.inputNames, other.inputNames, "inputs"));
@@ -66,6 +68,7 @@ export async function compareOutputs(
       }
       addUp(sum, a, b, count);
     }
+    onOutputs?.(expected, Object.fromEntries(pairs.map(([name, otherName]) => [name, actual[otherName]!])), count);
     samples += count;
     onBatch?.(samples);
   }

@@ -1,5 +1,21 @@
+export {
+  type Box,
+  type BoxFormat,
+  intersectionOverUnion,
+  type ReadBoxesOptions,
+  readBoxes,
+  suppressNonMaxima,
+} from "./boxes.js";
+export {
+  type BoxAgreement,
+  type BoxComparison,
+  type BoxOptions,
+  makeBoxComparison,
+  rankedScore,
+} from "./compare-boxes.js";
 export { type Comparison, compareOutputs, type OutputDifference } from "./compare-outputs.js";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { datasetFeeds, type Fed, type FeedOptions, noiseFeeds } from "./feeds.js";
+export { averagePrecision, type Match, matchBoxes } from "./match-boxes.js";
 export { drawForModel, type ModelDataOptions, openForModel, specForModel } from "./open-for-model.js";
 export { rankOf } from "./rank.js";

@@ -1,8 +1,9 @@
 import type { Dataset } from "../../data/dataset.js";
 import { HalpError } from "../../errors.js";
-import type { Comparison, Evaluation } from "../../evaluation/index.js";
+import type { BoxAgreement, BoxOptions, Comparison, Evaluation } from "../../evaluation/index.js";
 import type { AnalyzedGraph } from "../../graph/analysis.js";
 import type { Session } from "../../runtime/index.js";
+import { boxOptionNames, boxOptions, boxRows } from "../box-options.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { loadModel } from "../load-model.js";
@@ -20,12 +21,13 @@ export const evaluateCommand: CommandSpec = {
   name: "evaluate",
   args: [["<MODEL>", "ONNX file"]],
   summary: "accuracy over labelled data, or how far the outputs agree with another model's",
-  options: [...dataOptionNames, "split", "against", "input", "batch", "threads", "seed"],
+  options: [...dataOptionNames, "split", "against", ...boxOptionNames, "input", "batch", "threads", "seed"],
   readsConfig: true,
   examples: [
     "halp evaluate model.onnx --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
     "halp evaluate small.onnx --against model.onnx --data images/",
     "halp evaluate detector.onnx --against other.onnx --input x=1x3x320x320",
+    "halp evaluate small.onnx --against faces.onnx --data photos/ --boxes boxes --scores scores",
   ],
   run: async ([path = ""], options, context) => {
     const { against } = options;
@@ -42,9 +44,11 @@ export const evaluateCommand: CommandSpec = {
     const session = createSession(analyzed.model, sessionOptions);
     const other = reference && createSession(reference.model, sessionOptions);
     try {
+      const boxes = boxOptions(options, (other ?? session).outputNames);
       const accuracy = await accuracyOf(session, dataset, options, context);
       const otherAccuracy = other && (await accuracyOf(other, dataset, options, context));
-      const comparison = other && (await compare(other, session, reference.inputDims, dataset, options, context));
+      const comparison =
+        other && (await compare(other, session, reference.inputDims, dataset, options, context, boxes));
       report(path, options, context, accuracy, otherAccuracy, comparison);
       return 0;
     } finally {
@@ -83,6 +87,8 @@ async function accuracyOf(
   });
 }
 
+type Compared = Comparison & { readonly boxes?: BoxAgreement };
+
 async function compare(
   reference: Session,
   session: Session,
@@ -90,8 +96,11 @@ async function compare(
   dataset: Dataset | undefined,
   options: OptionValues,
   { signal, progress }: CommandContext,
-): Promise<Comparison> {
-  const { compareOutputs, datasetFeeds, drawForModel, noiseFeeds } = await import("../../evaluation/index.js");
+  boxes: BoxOptions | undefined,
+): Promise<Compared> {
+  const { compareOutputs, datasetFeeds, drawForModel, makeBoxComparison, noiseFeeds } = await import(
+    "../../evaluation/index.js"
+  );
   const [dims = [], ...others] = [...inputDims.values()];
   const limit = options.limit ?? drawnSamples;
   const seed = options.seed ?? 0;
@@ -100,9 +109,15 @@ async function compare(
     : others.length > 0
       ? noiseFeeds(reference, inputDims, { batches: limit, seed, signal })
       : datasetFeeds(reference, drawForModel(dims, seed), { batchSize: dims[0] ?? 1, limit, signal });
-  return await compareOutputs(reference, session, feeds, (done) =>
-    progress.update({ phase: "comparing", done, total: 0 }),
+  const agreement = boxes && makeBoxComparison(boxes);
+  const comparison = await compareOutputs(
+    reference,
+    session,
+    feeds,
+    (done) => progress.update({ phase: "comparing", done, total: 0 }),
+    agreement?.add,
   );
+  return agreement ? { ...comparison, boxes: agreement.result() } : comparison;
 }
 
 function report(
@@ -111,7 +126,7 @@ function report(
   { print, styles, width }: CommandContext,
   accuracy: Evaluation | undefined,
   otherAccuracy: Evaluation | undefined,
-  comparison: Comparison | undefined,
+  comparison: Compared | undefined,
 ): void {
   const document = {
     format: "halp.evaluation/1",
@@ -144,6 +159,7 @@ function report(
       rows.push([`${printable(output.name)}, largest difference`, output.largest.toPrecision(3), ""]);
       if (output.agreement !== null) rows.push(["same class on top", formatPercent(output.agreement, 2), ""]);
     }
+    if (comparison?.boxes) rows.push(...boxRows(comparison.boxes));
     const columns = [
       { title: `${accuracy?.samples ?? comparison?.samples} samples`, flexible: true },
       { title: printable(path), align: "right" as const, flexible: true },
