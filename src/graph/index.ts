@@ -1,0 +1,10 @@
+export type { AnalyzedGraph } from "./analysis.js";
+export * from "./attributes.js";
+export { GraphBuilder } from "./builder.js";
+export { analyzeGraph } from "./infer.js";
+export type * from "./ir.js";
+export { normalDomain, opsetOf } from "./ir.js";
+export { byteLengthOf, deriveTensor, isLazy, lazyTensor, type TensorFields } from "./lazy-tensor.js";
+export { countParameters } from "./parameters.js";
+export * from "./tensors.js";
+export * from "./topology.js";
