@@ -13,10 +13,14 @@ const work = join(root, "build/addon");
 const target = join(root, "build/native");
 const addon = join(target, "halp_native.node");
 
+mkdirSync(work, { recursive: true });
 mkdirSync(target, { recursive: true });
 cpSync(join(root, "native/addon.d.ts"), join(target, "addon.d.ts"));
-for (const source of ["native", "binding.gyp"])
-  cpSync(join(root, source), join(work, source), { recursive: true, preserveTimestamps: true });
+// npm takes a binding.gyp in a package's root for an install script, so the published package has it only here.
+const gyp = [join(root, "binding.gyp"), join(target, "binding.gyp")].find((file) => existsSync(file));
+if (gyp !== join(target, "binding.gyp")) cpSync(gyp, join(target, "binding.gyp"));
+cpSync(gyp, join(work, "binding.gyp"), { preserveTimestamps: true });
+cpSync(join(root, "native"), join(work, "native"), { recursive: true, preserveTimestamps: true });
 const failure = build();
 if (failure === undefined) {
   // Removed first: a process that has the old one open keeps it, and none sees half of the new one.

@@ -60,7 +60,7 @@ t.test("the tarball is small, holds what is said, and runs nothing at install", 
     "build/wasm/solver.simd.wasm",
     "build/wasm/solver.scalar.wasm",
     "native/addon.cc",
-    "binding.gyp",
+    "build/native/binding.gyp",
     "scripts/build-native.mjs",
     "README.md",
     "LICENSE",
@@ -68,6 +68,7 @@ t.test("the tarball is small, holds what is said, and runs nothing at install", 
     t.ok(files.includes(`package/${file}`), file);
   const odd = files.filter((f) => /\.(map|test\.js|onnx|tsbuildinfo)$|\/(test|bench|node_modules)\//.test(f));
   t.strictSame(odd, [], "nothing that users have no use for");
+  t.notOk(files.includes("package/binding.gyp"), "npm would take it for an install script");
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
   for (const name of ["preinstall", "install", "postinstall"]) t.notOk(scripts[name], `no ${name} script`);
 });
