@@ -48,3 +48,6 @@ for (const folder of ["src", "test", "bench"]) {
   }
 }
 run("typescript", "tsc", ["-p", "tsconfig.json"]);
+// The schema of the config file, for editors: of the table of options, so that it cannot fall behind.
+const { schemaOfConfig } = await import("../build/src/cli/run-cli.js");
+writeFileSync(join(root, "build/config.schema.json"), `${JSON.stringify(schemaOfConfig(), null, 2)}\n`);

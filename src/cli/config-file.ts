@@ -7,7 +7,7 @@ import { didYouMean, HalpError } from "../errors.js";
 export const configName = "halp.config.json";
 
 /** Options that stand for a place on the command line, not for a setting. */
-const notInConfig: ReadonlySet<string> = new Set(["config", "against", "output"]);
+export const notInConfig: ReadonlySet<string> = new Set(["config", "against", "output"]);
 
 /**
  * Values of the options that the file has something to say on, by commander's name of the option: the flag in camel case.
@@ -51,7 +51,7 @@ export function readConfig(
 }
 
 /** Options whose values come one by one, not joined by commas. */
-const repeated = new Set(["freeze", "heads", "headWidth", "minChannels", "maxPruneRatio"]);
+export const repeated = new Set(["freeze", "heads", "headWidth", "minChannels", "maxPruneRatio"]);
 
 /** The value as the option's own parser makes it of text; lists and objects are what would be repeated or joined there. */
 function parse(option: Option, value: unknown): unknown {

@@ -1,6 +1,7 @@
 /** From the words on the command line to an exit code. */
 import { Command, CommanderError } from "commander";
 import { addCommand, type CommandSpec, namesOf, plainWidth } from "./command.js";
+import { completionCommand } from "./commands/completion.js";
 import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
@@ -14,7 +15,9 @@ import { pruneCommand } from "./commands/prune.js";
 import { reportCommand } from "./commands/report.js";
 import { solveCommand } from "./commands/solve.js";
 import { tableCommands } from "./commands/table.js";
+import { configSchema } from "./config-schema.js";
 import type { CliIo } from "./io.js";
+import { makeOption } from "./options.js";
 import { renderError } from "./render-error.js";
 import { makeStyles } from "./style.js";
 import { halpVersion } from "./version.js";
@@ -33,8 +36,15 @@ export const commands: readonly CommandSpec[] = [
   importCommand,
   ...tableCommands,
   doctorCommand,
+  completionCommand,
   demoCommand,
 ];
+
+/** Options of all commands that read the config file. */
+const configKeys = [...new Set(commands.filter((c) => c.readsConfig).flatMap(namesOf))];
+
+/** The JSON schema of the config file. */
+export const schemaOfConfig = () => configSchema(configKeys.map(makeOption));
 
 /**
  * @param args without the two of the node process.
@@ -62,7 +72,6 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       "after",
       "\nExit codes: 0 done, 1 failed, 2 wrong usage or input, 3 budget infeasible, 4 measured latency missed the budget.",
     );
-  const configKeys = [...new Set(commands.filter((c) => c.readsConfig).flatMap(namesOf))];
   for (const spec of commands) {
     const onExit = (code: number) => {
       exitCode = code;
