@@ -5,18 +5,24 @@ import type { OptionName, OptionValues } from "./options.js";
 import { formatPercent } from "./quantities.js";
 
 /** Those that say something only with --boxes and --scores. */
-const details = ["boxFormat", "background", "scoreThreshold", "nmsIou", "matchIou"] as const;
+const details = ["boxFormat", "anchors", "background", "scoreThreshold", "nmsIou", "matchIou"] as const;
 
 export const boxOptionNames: readonly OptionName[] = ["boxes", "scores", ...details];
 
 /**
  * Undefined where boxes were not asked for.
  * @param outputNames of the original: the names that count
- * @throws HalpError HALP_BOXES_OPTIONS where one of --boxes, --scores and --against is given without the others,
+ * @param inputDims of the original's input
+ * @throws HalpError HALP_BOXES_ANCHORS where the format needs anchors and none are given, or the other way round;
+ *   HALP_BOXES_OPTIONS where one of --boxes, --scores and --against is given without the others,
  *   HALP_BOXES_OUTPUT for a name that is no output
  */
-export function boxOptions(options: OptionValues, outputNames: readonly string[]): BoxOptions | undefined {
-  const { boxes, scores, against, boxFormat, background, scoreThreshold, nmsIou, matchIou } = options;
+export async function boxOptions(
+  options: OptionValues,
+  outputNames: readonly string[],
+  inputDims: readonly number[],
+): Promise<BoxOptions | undefined> {
+  const { boxes, scores, against, boxFormat, anchors, background, scoreThreshold, nmsIou, matchIou } = options;
   if (boxOptionNames.every((name) => options[name] === undefined)) return undefined;
   if (boxes === undefined || scores === undefined || against === undefined)
     throw new HalpError(
@@ -32,9 +38,17 @@ export function boxOptions(options: OptionValues, outputNames: readonly string[]
         { name },
       );
   }
+  if ((boxFormat === "ssd") !== (anchors !== undefined))
+    throw new HalpError(
+      "HALP_BOXES_ANCHORS",
+      "Boxes of --box-format ssd are relative to anchors, and those of no other are: give --anchors with it, and only with it.",
+    );
+  const { squareAnchors } = await import("../evaluation/index.js");
+  const [height = 1, width = 1] = inputDims[3] === 3 ? inputDims.slice(1) : inputDims.slice(2);
   return {
     boxes,
     scores,
+    ...(anchors === undefined ? {} : { anchors: squareAnchors(anchors, height, width) }),
     ...(boxFormat === undefined ? {} : { format: boxFormat }),
     ...(background === undefined ? {} : { background }),
     ...(scoreThreshold === undefined ? {} : { scoreThreshold }),

@@ -1,10 +1,11 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
-import type { BoxFormat } from "../evaluation/index.js";
+import type { AnchorLevel, BoxFormat } from "../evaluation/index.js";
 import type { Budget, Criterion, StandIn } from "../pipeline/types.js";
 import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
 import {
+  parseAnchors,
   parseBudget,
   parseBytes,
   parseFraction,
@@ -66,6 +67,7 @@ export interface OptionValues {
   readonly boxes?: string;
   readonly scores?: string;
   readonly boxFormat?: BoxFormat;
+  readonly anchors?: readonly AnchorLevel[];
   readonly background?: number | "none";
   readonly scoreThreshold?: number;
   readonly nmsIou?: number;
@@ -268,10 +270,15 @@ const table: Readonly<Record<OptionName, () => Option>> = {
     ),
   scores: () => new Option("--scores <NAME>", "output of their scores: [N, K, classes], or [N, K] for one class"),
   boxFormat: () =>
-    new Option("--box-format <NAME>", "two corners, or centre, width and height (default: xyxy)").choices([
-      "xyxy",
-      "cxcywh",
-    ]),
+    new Option(
+      "--box-format <NAME>",
+      "two corners; centre, width and height; or those relative to anchors (default: xyxy)",
+    ).choices(["xyxy", "cxcywh", "ssd"]),
+  anchors: () =>
+    new Option(
+      "--anchors <LEVELS>",
+      "of ssd: stride and sides of the squares in each cell, in pixels, level by level: 8:10+16+24,16:32+48",
+    ).argParser(parseAnchors),
   background: () =>
     new Option("--background <CLASS>", "class that means that nothing is there, or none (default: 0)").argParser(
       (text: string) => (text === "none" ? text : integer("--background", 0)(text)),
@@ -338,9 +345,9 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   trainLoss: () =>
     new Option(
       "--train-loss <TERMS>",
-      "what is made small: cross-entropy, soft-labels, outputs, values:NAME+NAME, FILE.onnx; several with weights: cross-entropy,0.5*soft-labels",
+      "what is made small: cross-entropy, soft-labels, outputs, values:NAME+NAME, scores:NAME, boxes:BOXES+SCORES, FILE.onnx; several with weights: cross-entropy,0.5*soft-labels",
     ),
-  teacher: () => new Option("--teacher <MODEL>", "network to learn from (soft-labels, outputs, values)"),
+  teacher: () => new Option("--teacher <MODEL>", "network to learn from (soft-labels, outputs, values, scores, boxes)"),
   learningRate: () =>
     new Option("--learning-rate <X>", "at its highest (default: 0.01 for sgd, 0.001 for adamw)").argParser(
       parseNumber("--learning-rate"),

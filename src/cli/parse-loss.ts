@@ -10,7 +10,7 @@ export interface LossDetails {
 }
 
 /**
- * "cross-entropy", "cross-entropy,0.5*soft-labels", "outputs,values:NAME+NAME", "own.onnx".
+ * "cross-entropy", "cross-entropy,0.5*soft-labels", "outputs,values:NAME+NAME", "scores:SCORES,2*boxes:BOXES+SCORES", "own.onnx".
  * @throws HalpError HALP_LOSS
  */
 export function parseLoss(text: string, { labelSmoothing, temperature }: LossDetails): readonly LossTerm[] {
@@ -22,10 +22,20 @@ export function parseLoss(text: string, { labelSmoothing, temperature }: LossDet
     if (name === "soft-labels") return { kind: name, ...weight, ...(temperature === undefined ? {} : { temperature }) };
     if (name === "outputs") return { kind: name, ...weight };
     if (name.startsWith("values:")) return { kind: "values", values: name.slice(7).split("+"), ...weight };
+    if (name.startsWith("scores:")) return { kind: "scores", scores: name.slice(7), ...weight };
+    if (name.startsWith("boxes:")) {
+      const [boxes = "", scores = ""] = name.slice(6).split("+");
+      if (boxes === "" || scores === "")
+        throw new HalpError(
+          "HALP_LOSS",
+          `The boxes of a detector count where its scores find something: name both outputs, as in boxes:boxes+scores; got ${part}.`,
+        );
+      return { kind: "boxes", boxes, scores, ...weight };
+    }
     if (/\.onnx$/i.test(name)) return { kind: "graph", model: readLoss(name), ...weight };
     throw new HalpError(
       "HALP_LOSS",
-      `A loss is a list of cross-entropy, soft-labels, outputs, values:NAME+NAME or FILE.onnx, each with a weight before it where that is not 1 (0.5*outputs); got ${part}.`,
+      `A loss is a list of cross-entropy, soft-labels, outputs, values:NAME+NAME, scores:NAME, boxes:NAME+NAME or FILE.onnx, each with a weight before it where that is not 1 (0.5*outputs); got ${part}.`,
     );
   });
 }

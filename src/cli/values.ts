@@ -1,5 +1,6 @@
 /** Reading the values of options. Every one throws a HalpError with exit code 2 on anything it cannot read. */
 import { HalpError } from "../errors.js";
+import type { AnchorLevel } from "../evaluation/index.js";
 import type { Budget } from "../pipeline/types.js";
 
 const nsPerUnit: Readonly<Record<string, number>> = { s: 1e9, ms: 1e6, us: 1e3, µs: 1e3, μs: 1e3, ns: 1 };
@@ -151,4 +152,19 @@ export function parsePin(text: string): "auto" | "none" | readonly number[] {
       `--pin takes auto, none or numbers of cores such as 2 or 2,3; got ${text}.`,
     );
   return cores;
+}
+
+/** Levels of anchors, `STRIDE:SIZE+SIZE` split by commas. @throws HalpError HALP_OPTION_VALUE */
+export function parseAnchors(text: string): readonly AnchorLevel[] {
+  return text.split(",").map((level) => {
+    const [stride = Number.NaN, ...sizes] = level
+      .split(/[:+]/)
+      .map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+    if (/^[^:+]+:[^:]+$/.test(level) && [stride, ...sizes].every((v) => Number.isFinite(v) && v > 0))
+      return { stride, sizes };
+    throw new HalpError(
+      "HALP_OPTION_VALUE",
+      `--anchors wants STRIDE:SIZE+SIZE for each level, in pixels, such as 8:10+16+24,16:32+48, not "${text}".`,
+    );
+  });
 }

@@ -9,11 +9,13 @@ export interface Box {
   readonly classIndex: number;
 }
 
-/** How four numbers say where a box is: two corners, or its centre, width and height. */
-export type BoxFormat = "xyxy" | "cxcywh";
+/** How four numbers say where a box is: two corners; its centre, width and height; or, as in SSD, both relative to an anchor. */
+export type BoxFormat = "xyxy" | "cxcywh" | "ssd";
 
 export interface ReadBoxesOptions {
   readonly format: BoxFormat;
+  /** Of "ssd": centre, width and height of the anchor of each box, K x 4. */
+  readonly anchors?: Float32Array;
   /** The class that means that nothing is there. Of outputs with one class it is not asked for: that one is no background. */
   readonly background: number | "none";
   /** Boxes of a lower score are left out. */
@@ -65,9 +67,15 @@ export function readBoxes(
   boxes: Named,
   scores: Named,
   count: number,
-  { format, background, scoreThreshold }: ReadBoxesOptions,
+  { format, anchors: anchorBoxes, background, scoreThreshold }: ReadBoxesOptions,
 ): readonly (readonly Box[])[] {
   const [samples = 0, anchors = 0, classes = 1] = checkShapes(boxes, scores, count);
+  if (format === "ssd" && anchorBoxes?.length !== anchors * 4)
+    throw new HalpError(
+      "HALP_BOXES_ANCHORS",
+      `Output "${boxes.name}" holds ${anchors} boxes, and ${(anchorBoxes?.length ?? 0) / 4} anchors are given. Each box needs its own: see --anchors.`,
+      { name: boxes.name },
+    );
   const nothing = classes === 1 ? "none" : background;
   if (nothing !== "none" && nothing >= classes)
     throw new HalpError(
@@ -79,11 +87,12 @@ export function readBoxes(
   const values = floatsOf(scores.tensor);
   return Array.from({ length: Math.min(count, samples) }, (_, sample) => {
     const found: Box[] = [];
-    for (let at = sample * anchors; at < (sample + 1) * anchors; at++) {
+    for (let k = 0; k < anchors; k++) {
+      const at = sample * anchors + k;
       for (let classIndex = 0; classIndex < classes; classIndex++) {
         const score = values[at * classes + classIndex]!;
         if (classIndex === nothing || !Number.isFinite(score) || score < scoreThreshold) continue;
-        const corners = cornersOf(places.subarray(at * 4, at * 4 + 4), format);
+        const corners = cornersOf(places.subarray(at * 4, at * 4 + 4), format, anchorBoxes?.subarray(k * 4, k * 4 + 4));
         const [x1, y1, x2, y2] = corners;
         if (corners.every(Number.isFinite) && x1 < x2 && y1 < y2) found.push({ corners, score, classIndex });
       }
@@ -97,9 +106,27 @@ export interface Named {
   readonly tensor: RuntimeTensor;
 }
 
-function cornersOf(four: Float32Array, format: BoxFormat): Box["corners"] {
+function cornersOf(four: Float32Array, format: BoxFormat, anchor: Float32Array | undefined): Box["corners"] {
   const [a = 0, b = 0, c = 0, d = 0] = four;
-  return format === "xyxy" ? [a, b, c, d] : [a - c / 2, b - d / 2, a + c / 2, b + d / 2];
+  if (format === "xyxy") return [a, b, c, d];
+  const [x, y, width, height] = format === "ssd" && anchor ? fromAnchor(four, anchor) : [a, b, c, d];
+  return [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
+}
+
+/** What SSD's networks divide their regression by: of centres, and of the logarithms of sizes. */
+const [centreVariance, sizeVariance] = [0.1, 0.2];
+
+/** Equation 2 of Liu et al., SSD (2016), turned round, with the variances of its implementation. */
+function fromAnchor(
+  [dx = 0, dy = 0, dw = 0, dh = 0]: Float32Array,
+  [x = 0, y = 0, width = 0, height = 0]: Float32Array,
+): readonly [x: number, y: number, width: number, height: number] {
+  return [
+    x + dx * centreVariance * width,
+    y + dy * centreVariance * height,
+    width * Math.exp(dw * sizeVariance),
+    height * Math.exp(dh * sizeVariance),
+  ];
 }
 
 /** @returns [N, K, C] */

@@ -10,6 +10,8 @@ export interface BoxOptions {
   readonly scores: string;
   /** Default "xyxy". */
   readonly format?: BoxFormat;
+  /** Of "ssd": centre, width and height of each box's anchor, K x 4. */
+  readonly anchors?: Float32Array;
   /** Class that means that nothing is there; default 0. */
   readonly background?: number | "none";
   /** Score from which on a box counts as found; default 0.7. */
@@ -22,6 +24,8 @@ export interface BoxOptions {
 
 /** Boxes of the other network are ranked down to this score for its average precision, or to the threshold where that is lower. */
 export const rankedScore = 0.05;
+
+type Settled = Required<Omit<BoxOptions, "anchors">>;
 
 /** `halp.box-agreement/1`. Null: nothing to take it from. */
 export interface BoxAgreement {
@@ -40,13 +44,13 @@ export interface BoxAgreement {
   /** {@link averagePrecision}; with several classes the mean over those that the reference finds. */
   readonly averagePrecision: number | null;
   readonly samples: number;
-  readonly options: Required<BoxOptions>;
+  readonly options: Settled;
 }
 
 export interface BoxComparison {
   /**
    * Outputs of a batch. Both under the reference's names.
-   * @throws HalpError HALP_BOXES_OUTPUT where an output is missing or of another shape
+   * @throws HalpError HALP_BOXES_OUTPUT where an output is missing or of another shape, HALP_BOXES_ANCHORS
    */
   readonly add: (reference: Outputs, other: Outputs, count: number) => void;
   readonly result: () => BoxAgreement;
@@ -56,8 +60,8 @@ export interface BoxComparison {
  * Collects the boxes of two detectors, batch by batch. Of each network those that score enough stay after non-maximum
  * suppression; the reference's are what the other's should be.
  */
-export function makeBoxComparison(given: BoxOptions): BoxComparison {
-  const options: Required<BoxOptions> = {
+export function makeBoxComparison({ anchors, ...given }: BoxOptions): BoxComparison {
+  const options: Settled = {
     format: "xyxy",
     background: 0,
     scoreThreshold: 0.7,
@@ -72,6 +76,7 @@ export function makeBoxComparison(given: BoxOptions): BoxComparison {
   const boxesOf = (outputs: Outputs, count: number, threshold: number) =>
     readBoxes(pick(outputs, options.boxes), pick(outputs, options.scores), count, {
       format,
+      ...(anchors ? { anchors } : {}),
       background,
       scoreThreshold: threshold,
     }).map((boxes) => suppressNonMaxima(boxes, suppressionOverlap));

@@ -1,3 +1,4 @@
+export { type AnchorLevel, squareAnchors } from "./anchors.js";
 export {
   type Box,
   type BoxFormat,

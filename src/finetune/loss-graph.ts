@@ -1,6 +1,6 @@
 /** A network with its loss behind it, and a teacher beside it where the loss wants one: one graph, one scalar. */
 import { type Batch, requireLabels, targetsOf } from "../data/index.js";
-import { HalpError } from "../errors.js";
+import { didYouMean, HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
 import { analyzeGraph } from "../graph/infer.js";
@@ -12,8 +12,11 @@ import { type Emit, emitter } from "../operators/emit.js";
 import type { FindOperator } from "../operators/spec.js";
 import { floatTensor, isRuntimeType, type RuntimeTensor } from "../runtime/index.js";
 import {
+  type DetectorValues,
+  emitBoxes,
   emitCrossEntropy,
   emitRelativeError,
+  emitScores,
   emitSoftLabels,
   type LossTerm,
   labelsInput,
@@ -146,6 +149,18 @@ function emitTerm(c: TermContext, term: LossTerm): string {
         1 / errors.length,
       );
     }
+    case "scores":
+      return emitScores(e, c.builder, detectorValues(c, term.scores, term.background));
+    case "boxes": {
+      const values = detectorValues(c, term.scores, term.background);
+      const dims = needFloats(c, term.boxes);
+      const [samples, anchors] = needFloats(c, term.scores);
+      if (dims.length !== 3 || dims[0] !== samples || dims[1] !== anchors || dims[2] !== 4)
+        throw wrongLoss(
+          `Boxes are [samples, boxes, 4], one for each score of [${samples}, ${anchors}, classes]; "${term.boxes}" is [${dims.join(", ")}].`,
+        );
+      return emitBoxes(e, c.builder, term.boxes, ofTeacher(c, term.boxes), values);
+    }
     case "graph":
       return emitOwnLoss(c, term.model);
   }
@@ -160,6 +175,26 @@ function relativeError(c: TermContext, name: string): string {
   const type = c.analyzed.types.get(name);
   if (type?.dtype !== "float32") throw wrongLoss(`"${name}" is no float32 value of known shape in the network.`);
   return emitRelativeError(c.e, name, ofTeacher(c, name), type.dims);
+}
+
+function detectorValues(c: TermContext, scores: string, background: number | "none" = 0): DetectorValues {
+  const dims = needFloats(c, scores);
+  const classes = dims[2] ?? 0;
+  if (dims.length !== 3 || classes === 0)
+    throw wrongLoss(`Scores of a detector are [samples, boxes, classes]; "${scores}" is [${dims.join(", ")}].`);
+  if (background !== "none" && classes > 1 && background >= classes)
+    throw wrongLoss(`The background cannot be class ${background}: "${scores}" has classes 0 to ${classes - 1}.`);
+  return { scores, teacherScores: ofTeacher(c, scores), classes, background };
+}
+
+/** Dims of a value of the network. */
+function needFloats({ analyzed }: TermContext, name: string): readonly number[] {
+  const type = analyzed.types.get(name);
+  if (type?.dtype === "float32") return type.dims;
+  const outputs = analyzed.graph.outputs.map((o) => o.name);
+  throw wrongLoss(
+    `The network has no float32 value "${name}" of known shape${didYouMean(name, outputs)} Outputs are: ${outputs.join(", ")}.`,
+  );
 }
 
 /** What the teacher calls a value of the network; their shapes are held against each other when both are analysed. */

@@ -92,6 +92,15 @@ t.test("the table, and other thresholds", async (t) => {
   t.match(low.stdout, /mean overlap of matches +none/);
 });
 
+t.test("boxes relative to anchors", async (t) => {
+  // Two pixels square: four cells of one anchor of one pixel.
+  const ssd = args("--boxes", "boxes", "--scores", "scores", "--box-format", "ssd", "--anchors", "1:1");
+  const { status, stdout, stderr } = await runHalp([...ssd, "--json"]);
+  t.equal(status, 0, stderr);
+  // One more in the first and the third number: 0.1 of an anchor's width aside, and exp(0.2) as wide. Four fifths overlap.
+  t.match(JSON.parse(stdout).against.boxes, { reference: 4, other: 3, matched: 3, options: { format: "ssd" } });
+});
+
 t.test("what is refused", async (t) => {
   const refused = async (code: RegExp, message: RegExp, ...more: readonly string[]) => {
     const { status, stdout, stderr } = await runHalp(more);
@@ -103,6 +112,15 @@ t.test("what is refused", async (t) => {
   await refused(/HALP_BOXES_OUTPUT/, /4x2; boxes are/, ...args("--boxes", "scores", "--scores", "scores"));
   await refused(/HALP_BOXES_OPTIONS/, /--scores NAME/, ...args("--boxes", "boxes"));
   await refused(/HALP_BOXES_OPTIONS/, /--boxes NAME/, ...args("--score-threshold", "0.5"));
+  await refused(
+    /HALP_BOXES_ANCHORS/,
+    /and only/,
+    ...args("--boxes", "boxes", "--scores", "scores", "--anchors", "1:1"),
+  );
+  const ssd = args("--boxes", "boxes", "--scores", "scores", "--box-format", "ssd");
+  await refused(/HALP_BOXES_ANCHORS/, /give --anchors/, ...ssd);
+  await refused(/HALP_BOXES_ANCHORS/, /4 boxes, and 8 anchors/, ...ssd, "--anchors", "1:1+2");
+  await refused(/HALP_OPTION_VALUE/, /STRIDE:SIZE/, ...ssd, "--anchors", "1:1,2");
   const alone = ["evaluate", file("moved.onnx"), "--data", file("data.mjs"), "--boxes", "boxes", "--scores", "scores"];
   await refused(/HALP_BOXES_OPTIONS/, /--against MODEL/, ...alone);
   await refused(/HALP_OPTION_VALUE/, /--background/, ...args("--background", "face"));

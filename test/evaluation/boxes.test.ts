@@ -10,6 +10,7 @@ import {
   makeBoxComparison,
   matchBoxes,
   readBoxes,
+  squareAnchors,
   suppressNonMaxima,
 } from "../../src/evaluation/index.js";
 import { floatTensor, type Outputs } from "../../src/runtime/index.js";
@@ -228,6 +229,10 @@ t.test("reading: background, formats, one class without an axis, what is no box"
     [{ corners: [-1, -2, 1, 2], score: 0.75, classIndex: 0 }],
   ]);
   const refused = { code: "HALP_BOXES_OUTPUT", exitCode: 2 };
+  t.throws(() => readBoxes(places, scores, 1, { ...read, format: "ssd", anchors: new Float32Array(8) }), {
+    code: "HALP_BOXES_ANCHORS",
+    message: /3 boxes, and 2 anchors/,
+  });
   t.throws(() => readBoxes(scores, places, 1, read), { ...refused, message: /"scores" has the shape 1x3x2/ });
   t.throws(() => readBoxes(places, named("scores", [1, 1], [1, 2]), 1, read), {
     ...refused,
@@ -237,4 +242,43 @@ t.test("reading: background, formats, one class without an axis, what is no box"
   const integers = { name: "boxes", tensor: { dtype: "int32" as const, dims: [1, 3, 4], data: new Int32Array(12) } };
   t.throws(() => readBoxes(integers, scores, 1, read), { ...refused, message: /int32/ });
   t.throws(() => agreement({}, {}), { ...refused, message: /no output "boxes"/ });
+});
+
+t.test("anchors: level by level, row by row, size by size, none larger than the image", async (t) => {
+  const levels = [
+    { stride: 10, sizes: [5, 40] },
+    { stride: 16, sizes: [8] },
+  ];
+  const rounded = (values: Iterable<number>) => [...values].map((v) => Math.round(v * 1e4) / 1e4);
+  // 20 high, 30 wide: 2 x 3 cells of two sizes, and 2 x 2 of one, that reach over the edge.
+  const anchors = squareAnchors(levels, 20, 30);
+  t.equal(anchors.length, (2 * 3 * 2 + 2 * 2) * 4);
+  t.strictSame(
+    rounded(anchors.subarray(0, 12)),
+    rounded([5 / 30, 5 / 20, 5 / 30, 5 / 20, 5 / 30, 5 / 20, 1, 1, 15 / 30, 5 / 20, 5 / 30, 5 / 20]),
+  );
+  t.strictSame(rounded(anchors.subarray(-4)), rounded([24 / 30, 1, 8 / 30, 8 / 20]));
+});
+
+t.test("boxes relative to anchors: what encodes a box is read as that box", async () => {
+  const anchor = fc.tuple(fc.nat(10), fc.nat(10), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }));
+  fc.assert(
+    fc.property(anchor, box, (four, { corners: [x1, y1, x2, y2] }) => {
+      const [x, y, width, height] = four;
+      // Equation 2 of the SSD paper, over the variances.
+      const encoded = [
+        ((x1 + x2) / 2 - x) / width / 0.1,
+        ((y1 + y2) / 2 - y) / height / 0.1,
+        Math.log((x2 - x1) / width) / 0.2,
+        Math.log((y2 - y1) / height) / 0.2,
+      ];
+      const [[read] = []] = readBoxes(
+        { name: "boxes", tensor: floatTensor(Float32Array.from(encoded), [1, 1, 4]) },
+        { name: "scores", tensor: floatTensor(Float32Array.of(1), [1, 1]) },
+        1,
+        { format: "ssd", anchors: Float32Array.from(four), background: 0, scoreThreshold: 0.5 },
+      );
+      return read?.corners.every((v, i) => Math.abs(v - [x1, y1, x2, y2][i]!) < 1e-4) ?? false;
+    }),
+  );
 });

@@ -44,7 +44,11 @@ export const evaluateCommand: CommandSpec = {
     const session = createSession(analyzed.model, sessionOptions);
     const other = reference && createSession(reference.model, sessionOptions);
     try {
-      const boxes = boxOptions(options, (other ?? session).outputNames);
+      const boxes = await boxOptions(
+        options,
+        (other ?? session).outputNames,
+        [...analyzed.inputDims.values()][0] ?? [],
+      );
       const accuracy = await accuracyOf(session, dataset, options, context);
       const otherAccuracy = other && (await accuracyOf(other, dataset, options, context));
       const comparison =
