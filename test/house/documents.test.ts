@@ -1,7 +1,7 @@
 /** The code and the problems in README.md and ARCHITECTURE.md do what is said beside them. */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import t from "tap";
 import { type Problem, solve } from "../../src/solver/index.js";
 
@@ -32,4 +32,50 @@ t.test("README.md names only commands that there are", async (t) => {
   for (const file of ["README.md", "docs/commands.md"])
     for (const [, name = ""] of readFileSync(file, "utf8").matchAll(/(?:^ {4}|`)halp ([a-z]+)/gm))
       t.ok(names.has(name), `${file}: halp ${name}`);
+});
+
+t.test("the code of docs/onnx.md and docs/solver.md runs", async (t) => {
+  const folder = t.testdir();
+  const { writeSmallModel } = await import("../cli/small-model.js");
+  const run = (code: string) => {
+    const file = join(folder, "code.mjs");
+    writeFileSync(file, code);
+    const specifiers = [...code.matchAll(/from "(halp\/[a-z]+)"/g)].map((m) => m[1]);
+    t.ok(specifiers.length > 0, "it imports halp");
+    return spawnSync(process.execPath, [file], { cwd: folder, encoding: "utf8" });
+  };
+  writeSmallModel(join(folder, "model.onnx"));
+  for (const code of blocks("docs/onnx.md", "js")) t.match(run(code), { status: 0, stderr: "" });
+  t.ok(readFileSync(join(folder, "copy.onnx")).length > 0);
+  const [problem = ""] = blocks("ARCHITECTURE.md", "json");
+  for (const code of blocks("docs/solver.md", "js")) {
+    const { status, stdout, stderr } = run(`const problem = ${problem};\n${code}\nconsole.log(solution.status);`);
+    t.match({ status, stdout }, { status: 0, stdout: "optimal\n" }, stderr);
+  }
+});
+
+t.test("links between documents lead somewhere", async (t) => {
+  const anchors = (file: string) =>
+    new Set(
+      [...readFileSync(file, "utf8").matchAll(/^#+ (.*)$/gm)].map((m) =>
+        (m[1] ?? "")
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, "")
+          .replaceAll(" ", "-"),
+      ),
+    );
+  const files = [
+    ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"],
+    ...readdirSync("docs")
+      .filter((f) => f.endsWith(".md"))
+      .map((f) => `docs/${f}`),
+  ];
+  for (const file of files)
+    for (const [, target = ""] of readFileSync(file, "utf8").matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [path = "", anchor] = target.split("#");
+      const linked = path === "" ? file : join(dirname(file), path);
+      t.ok(existsSync(linked), `${file}: ${target}`);
+      if (anchor !== undefined && existsSync(linked)) t.ok(anchors(linked).has(anchor), `${file}: ${target}`);
+    }
 });
