@@ -1,10 +1,12 @@
-// Builds everything but the addon: AssemblyScript -> WASM, WASM -> a TypeScript module with the bytes in it, TypeScript -> build/.
+// Builds everything but the addon: AssemblyScript -> WASM, WASM -> a TypeScript module with the bytes in it, TypeScript -> build/,
+// the script and style of the report's page -> one file each.
 // The WASM step is skipped while its output is newer than assembly/ and asconfig.json.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -51,3 +53,21 @@ run("typescript", "tsc", ["-p", "tsconfig.json"]);
 // The schema of the config file, for editors: of the table of options, so that it cannot fall behind.
 const { schemaOfConfig } = await import("../build/src/cli/run-cli.js");
 writeFileSync(join(root, "build/config.schema.json"), `${JSON.stringify(schemaOfConfig(), null, 2)}\n`);
+run("typescript", "tsc", ["-p", "tsconfig.page.json"]);
+
+// The page runs in browsers of the last three years; its script and style lie in the page itself.
+const page = { bundle: true, minify: true, target: "es2022", legalComments: "inline", logLevel: "warning" };
+const licence = readFileSync(join(root, "node_modules/d3-scale/LICENSE"), "utf8");
+const licences = `/*! Of d3-scale, d3-shape and what of d3 they need (d3-path: Copyright 2015-2026 Mike Bostock):\n${licence}*/`;
+await build({
+  ...page,
+  entryPoints: [join(root, "src/report/page/main.ts")],
+  outfile: join(root, "build/src/report/page/bundle.min.js"),
+  format: "iife",
+  banner: { js: licences },
+});
+await build({
+  ...page,
+  entryPoints: [join(root, "src/report/page/style.css")],
+  outfile: join(root, "build/src/report/page/bundle.min.css"),
+});

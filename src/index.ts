@@ -18,6 +18,7 @@ export {
 export { decodeModel, encodeModel, readModel, writeModel } from "./onnx/index.js";
 export { findOperator } from "./operators/index.js";
 export * from "./pipeline/index.js";
+export { type ReportData, type Run, readRun, renderPage, reportData, writeReport } from "./report/index.js";
 export { applyPlan, verifyRewrite } from "./rewrite/index.js";
 export { createSession, measureModels, measurePair } from "./runtime/index.js";
 export * from "./solver/index.js";

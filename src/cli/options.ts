@@ -84,6 +84,7 @@ export interface OptionValues {
   readonly memoryLimit?: number;
   readonly lines?: boolean;
   readonly all?: boolean;
+  readonly html?: string;
   readonly cuda?: boolean;
   readonly epochs?: number;
   readonly resume?: string;
@@ -319,6 +320,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   lines: () => new Option("--lines", "every line is a problem: answer each at once (else only once the next has come)"),
   operators: () => new Option("--operators", "list the operators that halp knows, and what of each"),
   all: () => new Option("--all", "list everything"),
+  html: () => new Option("--html <FILE>", "write the page of the run there, one file that opens from disk"),
   cuda: () => new Option("--cuda", "time ten convolutions on the GPU and hold a result against the CPU's"),
   epochs: () =>
     new Option("--epochs <N>", "times that a training goes through the data (default: 10; of prune: 0)").argParser(

@@ -4,7 +4,8 @@ import { formatCount, formatNs, formatPercent, plural } from "./quantities.js";
 import { printable, type Styles } from "./style.js";
 import { renderTable } from "./table.js";
 
-export function renderPruneResult(result: PruneResult, width: number, styles: Styles): string {
+/** @param page of the run, where it has one */
+export function renderPruneResult(result: PruneResult, width: number, styles: Styles, page?: string): string {
   const { latencyNs, parameters, accuracy } = result;
   const elsewhere = result.heldAgainst === "predicted";
   const rows: [string, string, string][] = [
@@ -32,6 +33,7 @@ export function renderPruneResult(result: PruneResult, width: number, styles: St
     ["masked against removed", `${result.maskedError.toExponential(1)} (rounding only)`],
     ["steps, rounds", `${result.steps}, ${result.rounds}`],
     ["written", result.output],
+    ...(page === undefined ? [] : [["page", page] as [string, string]]),
   ];
   const labelWidth = Math.max(...facts.map(([label]) => label.length));
   return [

@@ -13,9 +13,10 @@
 import type { Coupling } from "../coupling/index.js";
 import { type AxisWidth, axisWidths, dimsAt } from "../coupling/widths.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { type LayerConfig, type Segment, segmentConfigs } from "../latency/index.js";
+import { type LayerConfig, missingKeys, type Segment, segmentConfigs } from "../latency/index.js";
 import { type LatencyTerms, type PruneVariable, type Side, sumWidths, type WidthSum } from "../problem/index.js";
 import type { Oracle } from "./oracle.js";
+import type { Staircase } from "./search-record.js";
 
 /** How latency depends on widths: on both sides of a layer, or (the paper) on the layer's own outputs alone. */
 export type LatencyMode = "joint" | "halp";
@@ -235,6 +236,26 @@ export class LatencyModel {
     }, single);
   }
 
+  /** What is known of each layer's latency along each of its sides, the others whole. @param chosen widths of a plan */
+  staircases(chosen: ArrayLike<number>): Staircase[] {
+    const nameOf = (g: number) => this.#input.variables[g]?.group.name ?? "";
+    return this.#layers.map((layer) => {
+      const known = this.#known.get(layer);
+      const whole = layer.sides.map((s) => widthOf(s.side, this.#whole));
+      const sides = layer.sides.map(({ side, groups, edges }, which) => ({
+        groups: groups.map(nameOf),
+        points: edges.flatMap((width): [number, number][] => {
+          const ns = known?.get(whole.with(which, width).join(","));
+          return ns === undefined ? [] : [[width, ns]];
+        }),
+        chosen: widthOf(side, chosen),
+      }));
+      const { name, nodes } = layer.segment;
+      const [wholeNs = null, chosenNs = null] = [this.#whole, chosen].map((c) => this.#told(layer, c));
+      return { name, operators: nodes.map((n) => n.opType).join("+"), sides, wholeNs, chosenNs };
+    });
+  }
+
   #guess(layer: Layer, first: number, second: number): number {
     const [, b] = layer.sides;
     const exact = this.#known.get(layer)?.get(b === undefined ? `${first}` : `${first},${second}`);
@@ -270,6 +291,13 @@ export class LatencyModel {
 
   #at(layer: Layer, counts: ArrayLike<number>): number {
     return this.#known.get(layer)?.get(keyOf(layer, counts)) ?? 0;
+  }
+
+  /** As the table has it; undefined where that lacks it. */
+  #told(layer: Layer, counts: ArrayLike<number>): number | undefined {
+    const { table, latencyNs } = this.#input.oracle;
+    const configs = this.#configs(layer.segment, counts);
+    return missingKeys(table, configs).length > 0 ? undefined : configs.reduce((ns, c) => ns + latencyNs(c), 0);
   }
 
   #edges(layer: Layer, reference: ArrayLike<number>): { layer: Layer; counts: Int32Array }[] {

@@ -1,6 +1,6 @@
 /** `halp.layers/1`: each layer of the network before and after, predicted and measured, for the run folder. */
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { measureLayers, type NetworkLayers, predictLayers } from "../latency/index.js";
+import { measureLayers, type NetworkLayers, predictLayers, type TableDevice } from "../latency/index.js";
 import type { Oracle } from "./oracle.js";
 import type { PruneOptions } from "./types.js";
 
@@ -8,6 +8,17 @@ export interface LayerRecord {
   readonly format: "halp.layers/1";
   readonly dense: NetworkLayers;
   readonly pruned: NetworkLayers;
+}
+
+/** `halp.device/1`: what the latencies of a run are of. */
+export interface DeviceRecord extends TableDevice {
+  readonly format: "halp.device/1";
+  /** Whether it is the machine that the run was on. */
+  readonly isThisMachine: boolean;
+}
+
+export function deviceRecord({ table, isOwn }: Pick<Oracle, "table" | "isOwn">): DeviceRecord {
+  return { format: "halp.device/1", isThisMachine: isOwn, ...table.device };
 }
 
 /** With a table of another device nothing is measured: it would say nothing of that device. */

@@ -12,13 +12,14 @@ import { measureModels } from "../runtime/index.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, openStandIns, type PruneData } from "./data.js";
 import { hasCheckpoint } from "./epochs.js";
 import { checkWritable, writeJson } from "./files.js";
-import { layerRecord } from "./layer-record.js";
+import { deviceRecord, layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
 import { clearRunFolder, makeRunFolder, runFiles, stepFile } from "./run-folder.js";
 import { type RunState, readState, saveState } from "./run-state.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
+import { writeSearch } from "./search-record.js";
 import { bestOf, highest, type Measurement, settle } from "./settle.js";
 import { openStepTraining, type StepTraining } from "./step-training.js";
 import { prepareStep, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
@@ -86,6 +87,7 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
         oracle,
         options,
         least,
+        densePredictedNs,
         targets,
         ratio,
         apply,
@@ -135,6 +137,7 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   };
   await writeJson(runFolder, runFiles.plan, planRecord(coupling, plan));
   await writeJson(runFolder, runFiles.result, result);
+  await writeJson(runFolder, runFiles.device, deviceRecord(oracle));
   const layers = await layerRecord(oracle, analyzed, rewritten.analyzed, options);
   await writeJson(runFolder, runFiles.layers, layers);
   if (oracle.isOwn && chosen.ratio > highest(ratio, options)) throw missedBudget(result);
@@ -154,6 +157,7 @@ interface Choosing {
   readonly oracle: Oracle;
   readonly options: PruneOptions;
   readonly least: Int32Array;
+  readonly densePredictedNs: number;
   readonly targets: readonly number[];
   readonly ratio: number;
   readonly apply: (plan: Plan) => RewriteResult;
@@ -177,6 +181,7 @@ async function choose(c: Choosing): Promise<Chosen> {
   const { plan, predictedNs } = found.candidate;
   const { kept } = found;
   const measured = { ...numbers, rounds };
+  await writeSearch(options.runFolder, found, c.densePredictedNs);
   await save(c, { step: c.targets.length, ratio, plan, kept, predictedNs, measured });
   return { plan, kept, predictedNs, ...measured };
 }

@@ -18,8 +18,16 @@ export const runFiles = {
   /** Which ways to compute a layer this run uses. */
   forms: "forms.json",
   plan: "plan.json",
+  /** The last search, and the problem that the chosen network is the answer to. */
+  search: "search.json",
+  problem: "problem.json",
+  /** What the latencies are of. */
+  device: "device.json",
   result: "result.json",
   layers: "layers.json",
+  /** What people look at, and its figures. */
+  page: "report.html",
+  pageData: "report.json",
 } as const;
 
 export const stepFile = (step: number): string => `step-${step}.json`;

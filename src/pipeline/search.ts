@@ -12,6 +12,7 @@ import { buildProblem, countsOf, type PruneVariable, planOf } from "../problem/i
 import { solve } from "../solver/index.js";
 import { type LatencyMode, LatencyModel } from "./latency-model.js";
 import type { Oracle } from "./oracle.js";
+import type { Solved } from "./search-record.js";
 
 /** A network that a plan gave, with its predicted latency. */
 export interface Candidate<Model> {
@@ -19,6 +20,8 @@ export interface Candidate<Model> {
   readonly model: Model;
   readonly predictedNs: number;
   readonly importance: number;
+  /** Absent where no problem was solved. */
+  readonly solved?: Solved;
 }
 
 export interface SearchInput<Model> {
@@ -97,7 +100,8 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
       }
       const settled = next.every((k, g) => k === counts[g]);
       const infeasible = solution.status === "infeasible";
-      yield { plan: planOf(variables, next), importance: importanceOf(next), settled, infeasible, ...made };
+      const solved = { problem, solution, staircases: () => model.staircases(next) };
+      yield { plan: planOf(variables, next), importance: importanceOf(next), settled, infeasible, solved, ...made };
       if (settled && infeasible) return;
       await model.learn(next);
       counts = next;

@@ -9,6 +9,7 @@ import type { PruneData } from "./data.js";
 import type { Oracle } from "./oracle.js";
 import { originalChannels, planForOriginal } from "./origin.js";
 import { type Candidate, openSearch } from "./search.js";
+import { type SearchGroup, searchGroups } from "./search-record.js";
 import type { PruneOptions } from "./types.js";
 import { openUniformSearch } from "./uniform.js";
 import type { KeptOf } from "./whole-weights.js";
@@ -32,6 +33,12 @@ export interface Found {
   readonly candidate: Candidate<RewriteResult>;
   /** Share of the original's importance that is left, as the product over the steps. */
   readonly kept: number;
+  /** What it was searched among. */
+  readonly search: () => {
+    readonly groups: readonly SearchGroup[];
+    readonly importance: { readonly whole: number; readonly share: number };
+    readonly presentNs: number;
+  };
 }
 
 export type Score = (stage: Stage, step: number) => Promise<Saliency>;
@@ -99,7 +106,22 @@ export async function prepareStep(
   return async (targetNs) => {
     const found = await search.find(targetNs);
     const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
-    return { candidate: { ...found, plan }, kept: stage.kept * (whole > 0 ? found.importance / whole : 1) };
+    const about = () => ({
+      groups: searchGroups(
+        stage,
+        original.coupling,
+        variables,
+        saliency.importance,
+        (g) => found.plan.kept[g]?.length ?? 0,
+      ),
+      importance: { whole, share: stage.kept },
+      presentNs,
+    });
+    return {
+      candidate: { ...found, plan },
+      kept: stage.kept * (whole > 0 ? found.importance / whole : 1),
+      search: about,
+    };
   };
 }
 

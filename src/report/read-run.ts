@@ -2,14 +2,30 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
-import type { LayerTimes, NetworkLayers } from "../latency/index.js";
-import type { LayerRecord, PruneResult } from "../pipeline/index.js";
+import {
+  type DeviceRecord,
+  type EpochLine,
+  type LayerRecord,
+  type PruneResult,
+  runFiles,
+  type SearchRecord,
+} from "../pipeline/index.js";
+import { type Problem, parseProblem } from "../solver/index.js";
+import { isDeviceRecord, isEpochLine, isLayerRecord, isObject, isResult, isSearchRecord } from "./checks.js";
 
+/** All but the result is null where the run did not come so far, or was made by a halp that did not keep it. */
 export interface Run {
   readonly folder: string;
   readonly result: PruneResult;
-  /** Null where the run ended before its layers were measured, or was made by a halp that did not keep them. */
   readonly layers: LayerRecord | null;
+  readonly search: SearchRecord | null;
+  /** What {@link search} solved; null with `--mode uniform`. */
+  readonly problem: Problem | null;
+  readonly device: DeviceRecord | null;
+  /** The resolved options. */
+  readonly config: Readonly<Record<string, unknown>> | null;
+  /** Of the training, one for each epoch; empty where there was none. */
+  readonly log: readonly EpochLine[];
 }
 
 /**
@@ -17,17 +33,34 @@ export interface Run {
  *   what halp wrote
  */
 export function readRun(folder: string): Run {
-  const result = readDocument(folder, "result.json", "halp.result/1");
-  if (result === undefined)
+  const result = readDocument(folder, runFiles.result, "halp.result/1");
+  if (result === null)
     throw new HalpError(
       "HALP_RUN_MISSING",
       `There is no result.json in ${folder}: no run of halp prune has ended there. Give the folder of --run; by default it is .halp/runs/NAME.`,
       { file: folder },
     );
-  if (!isResult(result)) throw corrupt(join(folder, "result.json"), "figures are missing");
-  const layers = readDocument(folder, "layers.json", "halp.layers/1");
-  if (layers !== undefined && !isLayerRecord(layers)) throw corrupt(join(folder, "layers.json"), "times are missing");
-  return { folder, result, layers: layers ?? null };
+  if (!isResult(result)) throw corrupt(join(folder, runFiles.result), "figures are missing");
+  const checked = <T>(
+    name: string,
+    format: string,
+    is: (x: Readonly<Record<string, unknown>>) => boolean,
+    what: string,
+  ) => {
+    const document = readDocument(folder, name, format);
+    if (document !== null && !is(document)) throw corrupt(join(folder, name), `${what} are missing`);
+    return document as T | null;
+  };
+  return {
+    folder,
+    result,
+    layers: checked<LayerRecord>(runFiles.layers, "halp.layers/1", isLayerRecord, "times"),
+    search: checked<SearchRecord>(runFiles.search, "halp.search/1", isSearchRecord, "figures"),
+    problem: readProblem(folder),
+    device: checked<DeviceRecord>(runFiles.device, "halp.device/1", isDeviceRecord, "facts"),
+    config: readDocument(folder, runFiles.config, "halp.config/1"),
+    log: readLog(folder),
+  };
 }
 
 function corrupt(file: string, why: string, cause?: unknown): HalpError {
@@ -37,59 +70,33 @@ function corrupt(file: string, why: string, cause?: unknown): HalpError {
   });
 }
 
-/** Undefined where there is no such file. */
-function readDocument(folder: string, name: string, format: string): object | undefined {
-  const file = join(folder, name);
-  let document: unknown;
+/** Null where there is no such file. */
+function read<T>(file: string, parse: (text: string) => T): T | null {
   try {
-    document = JSON.parse(readFileSync(file, "utf8"));
+    return parse(readFileSync(file, "utf8"));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw corrupt(file, message, cause);
   }
+}
+
+/** Null where there is no such file. */
+function readDocument(folder: string, name: string, format: string): Readonly<Record<string, unknown>> | null {
+  const file = join(folder, name);
+  const document = read(file, (text) => JSON.parse(text) as unknown);
+  if (document === null) return null;
   if (!isObject(document) || document.format !== format) throw corrupt(file, `it is no ${format}`);
   return document;
 }
 
-const isObject = (x: unknown): x is Readonly<Record<string, unknown>> =>
-  typeof x === "object" && x !== null && !Array.isArray(x);
-const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
-const isText = (x: unknown): x is string => typeof x === "string";
-const isPair = (x: unknown): boolean => isObject(x) && isNumber(x.dense) && isNumber(x.pruned);
-
-const figures = [
-  ...["budgetRatio", "predictedRatio", "measuredRatio", "spread", "maskedError", "outputError", "importanceKept"],
-  ...["steps", "rounds"],
-];
-
-function isResult(x: object): x is PruneResult {
-  const r = x as Readonly<Record<string, unknown>>;
-  return (
-    figures.every((name) => isNumber(r[name])) &&
-    (r.heldAgainst === "measured" || r.heldAgainst === "predicted") &&
-    isPair(r.latencyNs) &&
-    isPair(r.parameters) &&
-    (r.accuracy === null || isPair(r.accuracy)) &&
-    isText(r.output) &&
-    Array.isArray(r.warnings) &&
-    r.warnings.every(isText) &&
-    Array.isArray(r.groups) &&
-    r.groups.every((g) => isObject(g) && isText(g.name) && isNumber(g.dense) && isNumber(g.kept))
-  );
+function readProblem(folder: string): Problem | null {
+  return read(join(folder, runFiles.problem), parseProblem);
 }
 
-function isLayerRecord(x: object): x is LayerRecord {
-  const { dense, pruned } = x as Readonly<Record<string, unknown>>;
-  return [dense, pruned].every(isNetworkLayers);
+function readLog(folder: string): readonly EpochLine[] {
+  const file = join(folder, runFiles.log);
+  const lines = read(file, (text) => text.split("\n").flatMap((l) => (l === "" ? [] : [JSON.parse(l) as unknown])));
+  if (lines !== null && !lines.every(isEpochLine)) throw corrupt(file, "a line is no epoch's");
+  return (lines ?? []) as readonly EpochLine[];
 }
-
-function isNetworkLayers(x: unknown): x is NetworkLayers {
-  return isObject(x) && isTime(x.unattributedNs) && Array.isArray(x.layers) && x.layers.every(isLayer);
-}
-
-function isLayer(x: unknown): x is LayerTimes {
-  return isObject(x) && isText(x.name) && isText(x.operators) && isTime(x.predictedNs) && isTime(x.measuredNs);
-}
-
-const isTime = (x: unknown): x is number | null => x === null || isNumber(x);

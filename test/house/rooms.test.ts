@@ -59,6 +59,8 @@ t.test("a package is imported by the room that owns it", async (t) => {
     "onnxruntime-node": "runtime",
     "@bufbuild/protobuf": "onnx",
     commander: "cli",
+    "d3-scale": "report",
+    "d3-shape": "report",
     fflate: "data",
     sharp: "data",
   };

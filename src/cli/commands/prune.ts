@@ -10,6 +10,7 @@ import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
 import { renderPruneResult } from "../render-prune-result.js";
 import { resumption } from "../resume.js";
+import { writeRunPage } from "../run-page.js";
 import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
 
 export const pruneCommand: CommandSpec = {
@@ -64,7 +65,7 @@ export const pruneCommand: CommandSpec = {
   run: async ([model = ""], options, context) => {
     const { prune } = await import("../../pipeline/index.js");
     const asked = await pruneOptions(model, options, context);
-    return await reportPrune(() => prune(asked), context);
+    return await reportPrune(() => prune(asked), asked.runFolder, context);
   },
 };
 
@@ -124,14 +125,20 @@ export function widthLimits({ minChannels, maxPruneRatio }: OptionValues): reado
 }
 
 /** Prints the result; a missed budget has one too, and its error still comes after it. */
-export async function reportPrune(work: () => Promise<PruneResult>, context: CommandContext): Promise<number> {
-  const show = (result: PruneResult) =>
-    context.print(result, () => renderPruneResult(result, context.width, context.styles));
+async function reportPrune(
+  work: () => Promise<PruneResult>,
+  runFolder: string,
+  context: CommandContext,
+): Promise<number> {
+  const show = async (result: PruneResult) => {
+    const page = await writeRunPage(runFolder, context);
+    context.print(result, () => renderPruneResult(result, context.width, context.styles, page));
+  };
   try {
-    show(await work());
+    await show(await work());
     return 0;
   } catch (error) {
-    if (error instanceof HalpError && error.exitCode === 4 && isPruneResult(error.cause)) show(error.cause);
+    if (error instanceof HalpError && error.exitCode === 4 && isPruneResult(error.cause)) await show(error.cause);
     throw error;
   }
 }

@@ -10,17 +10,23 @@ export const reportCommand: CommandSpec = {
   name: "report",
   args: [["<DIR>", "run folder of halp prune"]],
   summary: "what came of a run, and which layers its prediction failed on",
-  options: ["all"],
-  examples: ["halp report .halp/runs/model", "halp report .halp/runs/model --all --json"],
+  options: ["all", "html"],
+  examples: [
+    "halp report .halp/runs/model",
+    "halp report .halp/runs/model --all --json",
+    "halp report .halp/runs/model --html model.html",
+  ],
   run: async ([folder = ""], options, { print, styles, width }) => {
-    const { readRun, worstLayers } = await import("../../report/index.js");
-    const { result, layers } = readRun(folder);
+    const { readRun, worstLayers, writePage } = await import("../../report/index.js");
+    const run = readRun(folder);
+    const { result, layers } = run;
+    if (options.html !== undefined) await writePage(run, options.html);
     const most = options.all === true ? Number.POSITIVE_INFINITY : listed;
     const dense = layers === null ? null : worstLayers(layers.dense, most);
     const pruned = layers === null ? null : worstLayers(layers.pruned, most);
     print({ format: "halp.report/1", run: folder, result, layers: layers === null ? null : { dense, pruned } }, () =>
       [
-        renderPruneResult(result, width, styles),
+        renderPruneResult(result, width, styles, options.html),
         ...result.warnings.map((w) => wrap(`warning: ${w}`, width)),
         ...(dense && pruned
           ? [

@@ -1,0 +1,21 @@
+/** The page that a run ends with. */
+import { HalpError } from "../errors.js";
+import type { CommandContext } from "./command.js";
+
+/**
+ * Writes it into the run folder. A page that cannot be written takes nothing from the run: that is warned of.
+ * @returns its path; undefined where it was not written
+ */
+export async function writeRunPage(
+  runFolder: string,
+  { warn }: Pick<CommandContext, "warn">,
+): Promise<string | undefined> {
+  const { writeReport } = await import("../report/index.js");
+  try {
+    return await writeReport(runFolder);
+  } catch (error) {
+    if (!(error instanceof HalpError)) throw error;
+    warn(`The page of the run was not written: ${error.message} halp report ${runFolder} --html FILE tries again.`);
+    return undefined;
+  }
+}

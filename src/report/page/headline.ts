@@ -1,0 +1,94 @@
+/** What people come for: latency and accuracy, before and after. */
+
+import { count, percent, time } from "../format.js";
+import type { ReportData } from "../report-data.js";
+import { html } from "./dom.js";
+
+export function headline({ name, result, config }: ReportData): HTMLElement {
+  const { latencyNs, parameters, accuracy, budgetRatio, measuredRatio, predictedRatio, heldAgainst } = result;
+  const elsewhere = heldAgainst === "predicted";
+  const held = elsewhere ? predictedRatio : measuredRatio;
+  const tolerance = typeof config?.tolerance === "number" ? config.tolerance : 0.03;
+  const met = held <= budgetRatio * (1 + tolerance);
+  const verdict = `${met ? "Budget met" : "Budget missed"}: ${percent(held)} of the dense latency ${elsewhere ? "as predicted" : "as measured"}, ${percent(budgetRatio)} asked for`;
+  const warnings = result.warnings.map((w) => html("li", {}, w));
+  return html(
+    "header",
+    {},
+    html("p", { class: "kicker" }, "halp prune"),
+    html("h1", {}, name),
+    html("p", { class: met ? "verdict met" : "verdict missed" }, verdict),
+    html(
+      "dl",
+      { class: "tiles" },
+      tile(
+        elsewhere ? "Latency here" : "Latency",
+        time(latencyNs.dense),
+        time(latencyNs.pruned),
+        `${(latencyNs.dense / latencyNs.pruned).toFixed(2)} times as fast`,
+      ),
+      accuracy
+        ? tile(
+            "Accuracy",
+            percent(accuracy.dense, 2),
+            percent(accuracy.pruned, 2),
+            `${points(accuracy.pruned - accuracy.dense)} points`,
+          )
+        : single(
+            "Accuracy",
+            "not evaluated",
+            `The run had no labels. Its outputs are ${percent(result.outputError)} off the dense network's (relative RMS).`,
+          ),
+      tile(
+        "Parameters",
+        count(parameters.dense),
+        count(parameters.pruned),
+        `${percent(parameters.pruned / parameters.dense)} of them`,
+      ),
+      single(
+        "Importance kept",
+        percent(result.importanceKept),
+        `${result.groups.filter((g) => g.frozen === undefined).length} groups to choose in`,
+      ),
+    ),
+    ...(warnings.length > 0
+      ? [
+          html(
+            "details",
+            { class: "warnings" },
+            html("summary", {}, `${warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`} of the run`),
+            html("ul", {}, ...warnings),
+          ),
+        ]
+      : []),
+  );
+}
+
+function points(difference: number): string {
+  return `${difference < 0 ? "−" : "+"}${Math.abs(100 * difference).toFixed(2)}`;
+}
+
+function tile(title: string, before: string, after: string, note: string): HTMLElement {
+  return html(
+    "div",
+    { class: "tile" },
+    html("dt", {}, title),
+    html(
+      "dd",
+      {},
+      html("span", { class: "before" }, html("span", { class: "unseen" }, "before: "), before),
+      html("span", { class: "arrow", "aria-hidden": "true" }, "→"),
+      html("span", { class: "after" }, html("span", { class: "unseen" }, ", after: "), after),
+      html("span", { class: "note" }, note),
+    ),
+  );
+}
+
+function single(title: string, value: string, note: string): HTMLElement {
+  return html(
+    "div",
+    { class: "tile" },
+    html("dt", {}, title),
+    html("dd", {}, html("span", { class: "after" }, value), html("span", { class: "note" }, note)),
+  );
+}
