@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME ...`: one bench by name. */
+/** `npm run bench`: every bench; `npm run bench -- NAME ...`: one by name. */
 const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise<void>>>> = {
   criteria: async () => (await import("./criteria.js")).benchCriteria,
   models: async () => (await import("./models.js")).benchModels,
@@ -10,7 +10,12 @@ const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise
 
 const [name = "", ...args] = process.argv.slice(2);
 const load = benches[name];
-if (!load) {
-  console.error(`usage: npm run bench -- NAME ...\nbenches: ${Object.keys(benches).join(", ")}`);
+if (name === "" || name.startsWith("-")) {
+  const { benchAll } = await import("./all.js");
+  await benchAll(process.argv.slice(2));
+} else if (!load) {
+  console.error(
+    `usage: npm run bench [-- NAME ...]\nbenches: ${Object.keys(benches).join(", ")}; without a name, all of them`,
+  );
   process.exitCode = 2;
 } else await (await load())(args);

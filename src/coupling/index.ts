@@ -1,4 +1,4 @@
-import { HalpError } from "../errors.js";
+import { didYouMean, HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Node } from "../graph/ir.js";
 import type { FindOperator } from "../operators/spec.js";
@@ -62,6 +62,15 @@ function splitChoices({ heads = [], headWidth = [] }: CouplingOptions) {
   };
 }
 
+/** All names that --freeze may mean. */
+function* namesIn({ graph }: AnalyzedGraph): Generator<string> {
+  for (const node of graph.nodes) {
+    if (node.name !== "") yield node.name;
+    yield* node.outputs;
+  }
+  for (const tensor of graph.initializers) yield tensor.name;
+}
+
 function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: string, mayMiss: boolean): void {
   const matches = matcher(pattern);
   const reason = `asked for by --freeze ${pattern}`;
@@ -82,7 +91,7 @@ function freezeNamed(analyzed: AnalyzedGraph, labelled: Labelled, pattern: strin
   if (!found && !mayMiss)
     throw new HalpError(
       "HALP_FREEZE_NAME",
-      `--freeze ${pattern} matches no node, value or initialiser of the model. \`halp inspect MODEL\` lists the names.`,
+      `--freeze ${pattern} matches no node, value or initialiser of the model${didYouMean(pattern, namesIn(analyzed))} \`halp inspect MODEL\` lists the names.`,
       { name: pattern },
     );
 }

@@ -1,6 +1,6 @@
 /** How far the user lets groups go down. */
 import { type Coupling, type CouplingGroup, matcher } from "../coupling/index.js";
-import { HalpError } from "../errors.js";
+import { didYouMean, HalpError } from "../errors.js";
 
 /** Of all limits that speak of a group the strictest counts. */
 export interface WidthLimit {
@@ -23,7 +23,7 @@ export function leastWidths(coupling: Coupling, limits: readonly WidthLimit[]): 
     if (groups.length === 0 && name !== undefined)
       throw new HalpError(
         "HALP_WIDTH_LIMIT",
-        `"${name}" is no group and no layer that makes the channels of one. \`halp inspect MODEL\` lists them.`,
+        `"${name}" is no group and no layer that makes the channels of one${didYouMean(name, namesIn(coupling))} \`halp inspect MODEL\` lists them.`,
         { name },
       );
     for (const { id, size } of groups) {
@@ -56,4 +56,12 @@ export function leastWidthsLeft(original: Coupling, least: Int32Array, now: Coup
     if (former === undefined) return 0;
     return Math.min(group.size, Math.ceil(((least[former] as number) * group.size) / (left[former] as number)));
   });
+}
+
+/** All names that a limit may mean. */
+function* namesIn({ groups }: Coupling): Generator<string> {
+  for (const group of groups) {
+    yield group.name;
+    for (const node of group.producers) if (node.name !== "") yield node.name;
+  }
 }
