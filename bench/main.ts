@@ -1,6 +1,7 @@
 /** `npm run bench`: every bench; `npm run bench -- NAME ...`: one by name. */
 const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise<void>>>> = {
   criteria: async () => (await import("./criteria.js")).benchCriteria,
+  crops: async () => (await import("./crops.js")).benchCrops,
   models: async () => (await import("./models.js")).benchModels,
   prediction: async () => (await import("./prediction.js")).benchPrediction,
   scale: async () => (await import("./scale.js")).benchScale,

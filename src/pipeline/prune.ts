@@ -22,7 +22,7 @@ import type { Candidate } from "./search.js";
 import { writeSearch } from "./search-record.js";
 import { bestOf, highest, type Measurement, settle } from "./settle.js";
 import { openStepTraining, type StepTraining } from "./step-training.js";
-import { prepareStep, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
+import { prepareStep, type Score, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
 import { dataForLoss } from "./training-data.js";
 import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
 
@@ -195,9 +195,13 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
   const stageAfter = (plan: Plan, model: RewriteResult, kept: number): Stage =>
     training?.soft ? { ...whole, mask: plan } : stageOf(model, kept, coupling, options);
   let stage = saved ? stageAfter(saved.plan, apply(saved.plan), saved.kept) : whole;
-  const score = training ? training.score : scoreOnly(data, options);
+  const untrained = scoreOnly(data, options);
+  const trains = training !== undefined && training.batchesPerStep > 0;
+  const score: Score = trains
+    ? (stage, step) => (step === 0 && training.learnsFromOriginal ? untrained : training.score)(stage, step)
+    : untrained;
   // What an earlier step knows of importance is of other weights, where they are trained.
-  const back = training && training.batchesPerStep > 0 ? 1 : lookBack;
+  const back = trains ? 1 : lookBack;
   let searches: StepSearch[] = [];
   for (let step = saved?.step ?? 0; step < targets.length; step++) {
     const targetNs = targets[step] as number;

@@ -56,6 +56,11 @@ export interface StepTraining {
   readonly weights: WholeWeights;
   readonly batchesPerStep: number;
   readonly soft: boolean;
+  /**
+   * Whether all of the loss is distillation. The first step's network is the original, and so its own teacher: the loss is
+   * 0, its gradients are rounding, from which no importance comes, and which AdamW would scale up to whole steps.
+   */
+  readonly learnsFromOriginal: boolean;
   /** Trains the network of a stage. @returns importance by the stage's channel numbers */
   score(stage: Stage, step: number): Promise<Saliency>;
   /** Trains the network that came out, epoch by epoch. */
@@ -111,6 +116,7 @@ export async function openStepTraining(
     weights,
     batchesPerStep,
     soft: wanted.soft ?? false,
+    learnsFromOriginal: loss.every(needsTeacher),
     async score(stage, step) {
       const { analyzed, coupling } = stage;
       const byGradient = (options.criterion ?? "taylor") === "taylor";

@@ -202,6 +202,47 @@ t.test("the loop: training between the steps, then epochs; what comes out is wha
   t.same(await weightsOf(stopped.output), await weightsOf(join(folder, "loop.onnx")));
 });
 
+t.test(
+  "the loop by distillation: the first step's network is its own teacher, and is scored as without training",
+  async (t) => {
+    const phases = new Set<string>();
+    const options = (name: string): PruneOptions => ({
+      model,
+      budget: { kind: "ratio", ratio: 0.6 },
+      output: join(folder, `${name}.onnx`),
+      runFolder: join(folder, name),
+      cacheDir: join(folder, "cache"),
+      data: { path: data },
+      loss: "projection",
+      steps: 2,
+      rounds: 1,
+      tolerance: 1e9,
+      onProgress: ({ phase }) => phases.add(phase),
+    });
+    const training = { batchesPerStep: 4, epochs: 1, batch: 16, loss: [{ kind: "outputs" as const }], recipe };
+    const whole = await prune({ ...options("distilled"), training });
+    t.ok(whole.maskedError < 1e-4);
+    t.ok((whole.training?.log[0]?.loss ?? 0) > 1e-4, "there is something to learn in the end");
+    t.notOk(phases.has("training, step 1 of 2"));
+    t.ok(phases.has("training, step 2 of 2"));
+    // Trained only at the end, importance of both steps comes without.
+    const after = await prune({ ...options("plain"), training: { ...training, batchesPerStep: 0 } });
+    t.equal(after.training?.log.length, 1);
+    const first = (name: string) => JSON.parse(readFileSync(join(folder, name, "step-1.json"), "utf8"));
+    t.same(first("distilled").groups, first("plain").groups);
+
+    // Stopped where nothing has been trained yet.
+    const stopped = options("distilled-stopped");
+    const controller = new AbortController();
+    const onProgress = (p: { readonly phase: string }) => {
+      if (p.phase === "training, step 2 of 2") controller.abort();
+    };
+    await t.rejects(prune({ ...stopped, training, signal: controller.signal, onProgress }), { name: "AbortError" });
+    await prune({ ...stopped, training, resume: true });
+    t.same(await weightsOf(stopped.output), await weightsOf(join(folder, "distilled.onnx")));
+  },
+);
+
 t.test("softly: what was removed in a step may come back in the next", async (t) => {
   const options = (name: string): PruneOptions => ({
     model,
