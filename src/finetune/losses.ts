@@ -14,7 +14,7 @@ import type { Emit } from "../operators/emit.js";
  *   the network's softmax at temperature T, mean over the batch.
  * - `outputs`: mean over all float outputs of |y - teacher's y|^2 / |teacher's y|^2.
  * - `values`: the same over chosen inner values, which must have one shape in both networks.
- * - `scores`, `boxes`: of a detector, see {@link emitScores} and {@link emitBoxes}.
+ * - `scores`, `boxes`: of a detector, see `emitScores` and `emitBoxes`.
  * - `graph`: a loss of the user's own: an ONNX model whose inputs are named as outputs of the network, or `labels`, and
  *   whose first output is a scalar. Labels come as [batch, ...] in the shape that the data give them, or one class for each
  *   sample where another term needs classes.

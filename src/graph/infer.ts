@@ -31,7 +31,7 @@ export const FOLDING_LIMIT = 4096;
  * Tells the type of every value and folds what is known before the run. What an unknown operator or control flow makes
  * has the type that the model's own value info states, where that is fixed, and else none.
  *
- * Constant nodes and Identity of constants are constants of any size; all else folds up to {@link FOLDING_LIMIT} elements.
+ * Constant nodes and Identity of constants are constants of any size; all else folds up to `FOLDING_LIMIT` elements.
  * Constants hold for these input dims: a folded Shape of a dynamic value is one of them.
  * @throws HalpError HALP_INPUT_NAME, HALP_INPUT_SHAPE, HALP_DYNAMIC_DIM, HALP_BATCH for input dims that are missing or do
  * not fit; HALP_GRAPH_VALUE_MISSING, HALP_GRAPH_ORDER, HALP_GRAPH_VALUE_TWICE for a damaged graph; HALP_SHAPE where the

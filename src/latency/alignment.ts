@@ -18,9 +18,9 @@ export interface Alignment {
   /** A multiple of both, and so the grid to offer widths on. */
   readonly grid: number;
   readonly widths: readonly number[];
-  /** Nanoseconds over output channels, as many as widths; input channels at {@link fixed}. */
+  /** Nanoseconds over output channels, as many as widths; input channels at `fixed`. */
   readonly outputNs: readonly number[];
-  /** Nanoseconds over input channels, changes of layout included; output channels at {@link fixed}. */
+  /** Nanoseconds over input channels, changes of layout included; output channels at `fixed`. */
   readonly inputNs: readonly number[];
 }
 

@@ -12,7 +12,7 @@ export interface Segment {
   /** Name of its first node, or of what that node makes. Unique. */
   readonly name: string;
   readonly nodes: readonly Node[];
-  /** Activations that it reads, each once, names as in {@link canonical}. */
+  /** Activations that it reads, each once, names as in `canonical`. */
   readonly inputs: readonly string[];
   /** Values that others read, or that leave the network. */
   readonly outputs: readonly string[];

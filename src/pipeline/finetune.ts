@@ -68,7 +68,7 @@ export interface FinetuneResult {
   readonly warnings: readonly string[];
 }
 
-/** @throws HalpError as {@link runEpochs}; HALP_LOSS, HALP_NO_GRADIENT and what models, data and files throw */
+/** @throws HalpError as `runEpochs`; HALP_LOSS, HALP_NO_GRADIENT and what models, data and files throw */
 export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
   const { runFolder, output, epochs } = options;
   const warnings: string[] = [];

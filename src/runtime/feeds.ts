@@ -30,7 +30,7 @@ export function feedsFor(
   return feeds;
 }
 
-/** Random inputs of a model. @throws HalpError as {@link feedsFor}, and HALP_RUNTIME_LOAD */
+/** Random inputs of a model. @throws HalpError as `feedsFor`, and HALP_RUNTIME_LOAD */
 export function randomFeeds(
   model: ModelSource,
   inputs: Readonly<Record<string, readonly number[]>>,

@@ -79,3 +79,9 @@ t.test("links between documents lead somewhere", async (t) => {
       if (anchor !== undefined && existsSync(linked)) t.ok(anchors(linked).has(anchor), `${file}: ${target}`);
     }
 });
+
+t.test("the API reference can be made, and its links lead somewhere", async (t) => {
+  const typedoc = ["node_modules/typedoc/bin/typedoc", "--options", "docs/typedoc.json", "--treatWarningsAsErrors"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...typedoc, "--emit", "none"], { encoding: "utf8" });
+  t.equal(status, 0, stdout + stderr);
+});
