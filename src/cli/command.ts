@@ -1,5 +1,5 @@
 /** What a command is: its words for the user, its options, and what it does. */
-import { type Command, Option } from "commander";
+import { Command, Option } from "commander";
 import { HalpError } from "../errors.js";
 import { readConfig } from "./config-file.js";
 import type { CliIo } from "./io.js";
@@ -108,6 +108,23 @@ export function addCommand(
       throw error;
     }
   });
+}
+
+/**
+ * What words on the command line ask of a command, without doing it.
+ * @throws CommanderError, HalpError as the command itself would
+ */
+export function invocationOf(spec: CommandSpec, words: readonly string[]): Invocation {
+  const command = new Command(spec.name).exitOverride();
+  for (const [arg, description] of spec.args) command.argument(arg, description);
+  for (const name of namesOf(spec)) command.addOption(makeOption(name));
+  command.parse(words, { from: "user" });
+  return {
+    name: spec.name,
+    args: command.args,
+    options: stated(optionValues(spec, command.opts())),
+    folder: process.cwd(),
+  };
 }
 
 /** Adds a command, under a command of its own where the name has two words. */

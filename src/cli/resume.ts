@@ -47,6 +47,14 @@ export function readInvocation(name: string, runFolder: string, folder: string):
 export async function resumption(name: string, runFolder: string, since: number): Promise<string | undefined> {
   const { canResume } = await import("../pipeline/index.js");
   if (!(await canResume(runFolder, since))) return undefined;
-  const plain = /^[\w./:@%+,-]+$/.test(runFolder);
-  return `halp ${name} --resume ${plain ? runFolder : `'${runFolder.replaceAll("'", "'\\''")}'`}`;
+  return commandLine(name, ["--resume", runFolder]);
+}
+
+/** A command as it can be pasted into a shell. */
+export function commandLine(name: string, words: readonly string[]): string {
+  return ["halp", name, ...words.map(quoted)].join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -61,8 +61,11 @@ export async function howToTrain(options: OptionValues) {
   };
 }
 
+/** What a run that may train needs of its surroundings. */
+export type TrainingContext = Pick<CommandContext, "command" | "io" | "progress" | "signal" | "warn">;
+
 /** How a run that may train is watched, stopped and begun again. */
-export function controlsOf({ resume }: OptionValues, { command, io, progress, signal, warn }: CommandContext) {
+export function controlsOf({ resume }: OptionValues, { command, io, progress, signal, warn }: TrainingContext) {
   return {
     ...given("resume", resume === undefined ? undefined : true),
     command,

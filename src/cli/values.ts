@@ -39,6 +39,11 @@ export function parseBudget(text: string): Budget {
   );
 }
 
+/** A budget as {@link parseBudget} reads it. */
+export function formatBudget(budget: Budget): string {
+  return budget.kind === "ns" ? `${budget.ns / 1e6}ms` : `${Number((100 * budget.ratio).toPrecision(12))}%`;
+}
+
 /** `1x3x320x320` or `1,3,320,320`. @throws HalpError HALP_INPUT_FORMAT */
 export function parseDims(text: string): readonly number[] {
   const dims = text.split(/[x,]/i).map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : Number.NaN));

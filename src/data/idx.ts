@@ -45,3 +45,17 @@ export function parseIdx(bytes: Uint8Array, file: string): NumberArray {
   }
   return { type, littleEndian: false, shape, bytes: bytes.subarray(dataOffset) };
 }
+
+/** Bytes of an IDX file of bytes (type 8). @param shape their product is the number of values */
+export function idxBytes(shape: readonly number[], values: Uint8Array): Uint8Array {
+  const header = 4 + 4 * shape.length;
+  const bytes = new Uint8Array(header + values.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(2, 8);
+  view.setUint8(3, shape.length);
+  shape.forEach((d, i) => {
+    view.setUint32(4 + 4 * i, d);
+  });
+  bytes.set(values, header);
+  return bytes;
+}

@@ -1,5 +1,6 @@
 export { type Augmentation, parseAugmentation } from "./augment.js";
 export type { Batch, BatchOptions, Dataset, DatasetKind, DatasetSpec, Normalization } from "./dataset.js";
+export { idxBytes } from "./idx.js";
 export { type Loader, type LoaderSpec, openLoader } from "./loader.js";
 export { convertInto, type NumberArray, type NumberType } from "./numbers.js";
 export { readNpz } from "./numpy.js";

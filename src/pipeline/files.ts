@@ -32,10 +32,10 @@ export async function writeJson(folder: string, name: string, value: unknown): P
 }
 
 /** @throws HalpError HALP_OUTPUT_UNWRITABLE */
-export async function writeText(path: string, text: string): Promise<void> {
+export async function writeText(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    await writeFile(temporary, text);
+    await writeFile(temporary, content);
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });

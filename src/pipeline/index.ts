@@ -6,7 +6,7 @@ export { openModel } from "./open-model.js";
 export { type ProfileOptions, type ProfileResult, profile } from "./profile.js";
 export { prune } from "./prune.js";
 export { type LatencyShare, measureReach, type Reach } from "./reach.js";
-export { canResume, runFiles } from "./run-folder.js";
+export { canResume, makeRunFolder, runFiles } from "./run-folder.js";
 export type { SearchGroup, SearchRecord, Staircase, StaircaseSide } from "./search-record.js";
 export type { StepTrainingOptions } from "./step-training.js";
 export type * from "./types.js";

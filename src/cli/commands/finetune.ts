@@ -10,7 +10,7 @@ import { formatPercent } from "../quantities.js";
 import { resumption } from "../resume.js";
 import { printable } from "../style.js";
 import { renderTable } from "../table.js";
-import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
+import { controlsOf, howToTrain, recipeOptions, type TrainingContext } from "../training-options.js";
 
 export const finetuneCommand: CommandSpec = {
   name: "finetune",
@@ -51,10 +51,10 @@ export const finetuneCommand: CommandSpec = {
 const nameOf = (model: string) => basename(model).replace(/\.onnx$/i, "");
 const runFolderOf = (model: string, { run }: OptionValues) => run ?? join(".halp", "runs", `${nameOf(model)}.training`);
 
-async function finetuneOptions(
+export async function finetuneOptions(
   model: string,
   options: OptionValues,
-  context: CommandContext,
+  context: TrainingContext,
 ): Promise<FinetuneOptions> {
   const data = dataOptions(options);
   if (!data) throw new HalpError("HALP_DATA_MISSING", "There is nothing to train on. Give data with --data.");

@@ -11,7 +11,7 @@ import type { OptionValues } from "../options.js";
 import { renderPruneResult } from "../render-prune-result.js";
 import { resumption } from "../resume.js";
 import { writeRunPage } from "../run-page.js";
-import { controlsOf, howToTrain, recipeOptions } from "../training-options.js";
+import { controlsOf, howToTrain, recipeOptions, type TrainingContext } from "../training-options.js";
 
 export const pruneCommand: CommandSpec = {
   name: "prune",
@@ -72,7 +72,11 @@ export const pruneCommand: CommandSpec = {
 const nameOf = (model: string) => basename(model).replace(/\.onnx$/i, "");
 const runFolderOf = (model: string, { run }: OptionValues) => run ?? join(".halp", "runs", nameOf(model));
 
-async function pruneOptions(model: string, options: OptionValues, context: CommandContext): Promise<PruneOptions> {
+export async function pruneOptions(
+  model: string,
+  options: OptionValues,
+  context: TrainingContext,
+): Promise<PruneOptions> {
   const training = await trainingOptions(options);
   const data = dataOptions(options);
   return {
@@ -130,19 +134,26 @@ async function reportPrune(
   runFolder: string,
   context: CommandContext,
 ): Promise<number> {
-  const show = async (result: PruneResult) => {
-    const page = await writeRunPage(runFolder, context);
-    context.print(result, () => renderPruneResult(result, context.width, context.styles, page));
-  };
+  const { result, missed } = await resultOfMissed(work);
+  const page = await writeRunPage(runFolder, context);
+  context.print(result, () => renderPruneResult(result, context.width, context.styles, page));
+  if (missed) throw missed;
+  return 0;
+}
+
+/** The result of a pruning; where it missed its budget, that of the best network, and the error. */
+export async function resultOfMissed(
+  work: () => Promise<PruneResult>,
+): Promise<{ readonly result: PruneResult; readonly missed?: HalpError }> {
   try {
-    await show(await work());
-    return 0;
+    return { result: await work() };
   } catch (error) {
-    if (error instanceof HalpError && error.exitCode === 4 && isPruneResult(error.cause)) await show(error.cause);
+    if (error instanceof HalpError && error.exitCode === 4 && isPruneResult(error.cause))
+      return { result: error.cause, missed: error };
     throw error;
   }
 }
 
-export function isPruneResult(x: unknown): x is PruneResult {
+function isPruneResult(x: unknown): x is PruneResult {
   return typeof x === "object" && x !== null && (x as { format?: unknown }).format === "halp.result/1";
 }
