@@ -70,7 +70,9 @@ export async function openNpz(spec: DatasetSpec): Promise<Dataset> {
   const own = labelName(samples);
   const take = new Set([samples, own].map((name) => `${name}.npy`));
   const arrays = unpack(archive, file, (name) => take.has(name));
-  const x = parseNpy(arrays[`${samples}.npy`]!, `${file}(${samples})`);
+  const bytes = arrays[`${samples}.npy`];
+  if (!bytes) throw formatError(file, `"${samples}" is no .npy array, or its place in the archive is broken.`);
+  const x = parseNpy(bytes, `${file}(${samples})`);
   const y = own === samples ? undefined : arrays[`${own}.npy`];
   const labels = spec.labels
     ? await openLabels(spec.labels, spec)

@@ -18,6 +18,7 @@ import { type EpochLine, hasCheckpoint, runEpochs } from "./epochs.js";
 import { checkWritable, writeJson } from "./files.js";
 import { openModel } from "./open-model.js";
 import { clearRunFolder, makeRunFolder, runFiles } from "./run-folder.js";
+import { lockRunFolder } from "./run-lock.js";
 import { dataForLoss, formFilesOf, openJudge, trainingLoader } from "./training-data.js";
 import type { DataOptions, Progress } from "./types.js";
 
@@ -76,6 +77,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     throw new HalpError("HALP_TRAINING_OPTION", `A training has 1 epoch or more; got ${epochs}.`);
   await checkWritable(output);
   await makeRunFolder(runFolder);
+  await using _lock = await lockRunFolder(runFolder);
   if (options.resume && !(await hasCheckpoint(runFolder)))
     throw new HalpError("HALP_CHECKPOINT", `There is no checkpoint in ${runFolder} to go on from.`, {
       file: runFolder,

@@ -16,6 +16,7 @@ import { deviceRecord, layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
 import { type Oracle, openOracle } from "./oracle.js";
 import { clearRunFolder, makeRunFolder, runFiles, stepFile } from "./run-folder.js";
+import { lockRunFolder } from "./run-lock.js";
 import { type RunState, readState, saveState } from "./run-state.js";
 import { budgetSchedule } from "./schedule.js";
 import type { Candidate } from "./search.js";
@@ -52,6 +53,7 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   checkOptions(options);
   await checkWritable(options.output);
   await makeRunFolder(runFolder);
+  await using _lock = await lockRunFolder(runFolder);
   const read = await openModel(options);
   const analyzed = options.training ? prepareForTraining(read, findOperator) : read;
   const { model } = analyzed;
