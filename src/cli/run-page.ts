@@ -1,5 +1,4 @@
 /** The page that a run ends with. */
-import { HalpError } from "../errors.js";
 import type { CommandContext } from "./command.js";
 
 /**
@@ -14,8 +13,9 @@ export async function writeRunPage(
   try {
     return await writeReport(runFolder);
   } catch (error) {
-    if (!(error instanceof HalpError)) throw error;
-    warn(`The page of the run was not written: ${error.message} halp report ${runFolder} --html FILE tries again.`);
+    // Whatever it was, hours of work may lie behind, and their result is still to be told.
+    const why = error instanceof Error ? error.message : String(error);
+    warn(`The page of the run was not written: ${why} halp report ${runFolder} --html FILE tries again.`);
     return undefined;
   }
 }

@@ -67,8 +67,12 @@ export function budgetSlider(
     { class: "budget" },
     html("label", { for: "budget" }, "Latency budget, of the dense network's ", asked),
     input,
-    html("dl", { class: "live" }, latency.element, share.element, proof.element),
-    back,
+    html(
+      "div",
+      { class: "beside" },
+      html("dl", { class: "live" }, latency.element, share.element, proof.element),
+      back,
+    ),
     spoken,
   );
   return { element, start: () => move(false) };

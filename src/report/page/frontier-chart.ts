@@ -20,10 +20,10 @@ export function frontierChart(frontier: Frontier, search: SearchRecord, chosenSh
     const height = Math.min(340, Math.max(220, Math.round(width * 0.5)));
     const box = { left: 52, right: width - 16, top: 30, bottom: height - 42 };
     const x = scaleLinear([Math.max(0, leastNs - 0.03 * (mostNs - leastNs)), mostNs], [box.left, box.right]);
-    const y = scaleLinear(
-      [Math.min(share[0] ?? 0, 0.98 * (share[last] ?? 1)), share[last] ?? 1],
-      [box.bottom, box.top],
-    ).nice();
+    const [low, high] = [share[0] ?? 0, share[last] ?? 1];
+    // A round number below, but nothing above what there is.
+    const [round = low] = scaleLinear([low, high], [0, 1]).nice().domain();
+    const y = scaleLinear([Math.min(round, 0.98 * high), high], [box.bottom, box.top]);
     const root = canvas(width, height, label);
     const path = line<number>(
       (i) => x(latencyNs[i] as number),

@@ -4,13 +4,16 @@ import { count, percent, time } from "../format.js";
 import type { ReportData } from "../report-data.js";
 import { html } from "./dom.js";
 
+/** Spread of paired ratios from which a measurement says little. */
+const doubtful = 0.2;
+
 export function headline({ name, result, config }: ReportData): HTMLElement {
-  const { latencyNs, parameters, accuracy, budgetRatio, measuredRatio, predictedRatio, heldAgainst } = result;
+  const { latencyNs, parameters, accuracy, budgetRatio, measuredRatio, predictedRatio, heldAgainst, spread } = result;
   const elsewhere = heldAgainst === "predicted";
   const held = elsewhere ? predictedRatio : measuredRatio;
   const tolerance = typeof config?.tolerance === "number" ? config.tolerance : 0.03;
   const met = held <= budgetRatio * (1 + tolerance);
-  const verdict = `${met ? "Budget met" : "Budget missed"}: ${percent(held)} of the dense latency ${elsewhere ? "as predicted" : "as measured"}, ${percent(budgetRatio)} asked for`;
+  const verdict = `${met ? "Budget met" : "Budget missed"}: ${percent(held)} of the dense latency ${elsewhere ? "as predicted" : "as measured"}, ${percent(budgetRatio)} asked for${met && held > budgetRatio ? `, within the tolerance of ${percent(tolerance, 0)}` : ""}`;
   const warnings = result.warnings.map((w) => html("li", {}, w));
   return html(
     "header",
@@ -18,6 +21,15 @@ export function headline({ name, result, config }: ReportData): HTMLElement {
     html("p", { class: "kicker" }, "halp prune"),
     html("h1", {}, name),
     html("p", { class: met ? "verdict met" : "verdict missed" }, verdict),
+    ...(spread > doubtful
+      ? [
+          html(
+            "p",
+            { class: "note" },
+            `Paired runs spread by ${percent(spread)}: the machine was too busy to tell for sure. Measure again when it is idle (halp measure).`,
+          ),
+        ]
+      : []),
     html(
       "dl",
       { class: "tiles" },
@@ -25,7 +37,7 @@ export function headline({ name, result, config }: ReportData): HTMLElement {
         elsewhere ? "Latency here" : "Latency",
         time(latencyNs.dense),
         time(latencyNs.pruned),
-        `${(latencyNs.dense / latencyNs.pruned).toFixed(2)} times as fast`,
+        `${(1 / measuredRatio).toFixed(2)} times as fast; paired runs spread by ${percent(spread)}`,
       ),
       accuracy
         ? tile(
@@ -37,7 +49,8 @@ export function headline({ name, result, config }: ReportData): HTMLElement {
         : single(
             "Accuracy",
             "not evaluated",
-            `The run had no labels. Its outputs are ${percent(result.outputError)} off the dense network's (relative RMS).`,
+            `The run had no labels to hold it against. The outputs are ${percent(result.outputError)} off the dense network's (relative RMS).`,
+            "untold",
           ),
       tile(
         "Parameters",
@@ -84,11 +97,11 @@ function tile(title: string, before: string, after: string, note: string): HTMLE
   );
 }
 
-function single(title: string, value: string, note: string): HTMLElement {
+function single(title: string, value: string, note: string, kind = ""): HTMLElement {
   return html(
     "div",
     { class: "tile" },
     html("dt", {}, title),
-    html("dd", {}, html("span", { class: "after" }, value), html("span", { class: "note" }, note)),
+    html("dd", {}, html("span", { class: `after ${kind}` }, value), html("span", { class: "note" }, note)),
   );
 }

@@ -37,7 +37,7 @@ function build(data: ReportData): readonly HTMLElement[] {
         "What another budget would keep",
         html(
           "p",
-          {},
+          { class: "handling" },
           `Move the slider: the problem of the run${later ? "'s last step (it begins with the network that the step before left)" : ""} is solved anew in this page, to the proven best. Between the widths that were measured its latencies are interpolated; a run measures what it chooses.`,
         ),
         slider.element,

@@ -17,11 +17,15 @@ export function predictionSection({ result, layers }: ReportData): HTMLElement {
         ? `The table is of another device: there the pruned network is predicted to take ${percent(predictedRatio)} of the dense network's time. Measured on the machine that made this report it was ${percent(measuredRatio)}, which says nothing of that device.`
         : `The pruned network was predicted to take ${percent(predictedRatio)} of the dense network's time, and took ${percent(measuredRatio)} (spread of paired runs ${percent(spread)}).`,
     ),
-    wholeChart([
-      ["budget", budgetRatio],
-      ["predicted", predictedRatio],
-      [elsewhere ? "measured here" : "measured", measuredRatio],
-    ]),
+    html(
+      "div",
+      { class: "whole" },
+      wholeChart([
+        ["budget", budgetRatio],
+        ["predicted", predictedRatio],
+        [elsewhere ? "measured here" : "measured", measuredRatio],
+      ]),
+    ),
   ];
   if (layers === null) parts.push(html("p", { class: "note" }, "The run kept no times of its layers."));
   else {
@@ -32,9 +36,11 @@ export function predictionSection({ result, layers }: ReportData): HTMLElement {
     const compared = both.filter((b) => b.compared > 0);
     if (compared.length === 0)
       parts.push(html("p", { class: "note" }, "No layer was both predicted and measured on this machine."));
-    for (const b of compared) {
+    const charts = compared.map((b) => {
       const what = b.which === "pruned" ? "the pruned network" : "the network as it was";
-      parts.push(
+      return html(
+        "div",
+        {},
         html("h3", {}, `Layers of ${what}`),
         html(
           "p",
@@ -44,7 +50,8 @@ export function predictionSection({ result, layers }: ReportData): HTMLElement {
         ),
         layerChart(b.worst, `Predicted and measured latency of each layer of ${what}`),
       );
-    }
+    });
+    if (charts.length > 0) parts.push(html("div", { class: "pair" }, ...charts));
   }
   return section("Predicted and measured", ...parts);
 }
@@ -92,7 +99,7 @@ function layerChart(layers: ReturnType<typeof worstLayers>["worst"], label: stri
     },
     (width) => {
       const side = Math.min(width, 420);
-      const box = { left: 62, right: side - 14, top: 30, bottom: side - 46 };
+      const box = { left: 62, right: side - 26, top: 30, bottom: side - 46 };
       const x = scaleLog([least, most], [box.left, box.right]).nice();
       const y = scaleLog([least, most], [box.bottom, box.top]).nice();
       const [low, high] = x.domain() as [number, number];

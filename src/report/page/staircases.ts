@@ -82,14 +82,14 @@ function chart(layer: Staircase): HTMLElement {
     html(
       "li",
       { class: kinds[i] },
-      `${shorten(s.groups.join(" + "), 34)}: ${s.chosen} of ${s.points.at(-1)?.[0] ?? "?"}`,
+      `${shorten(s.groups.join(" + "), 26)}: ${s.chosen} of ${s.points.at(-1)?.[0] ?? "?"}`,
     ),
   );
   const now =
     layer.wholeNs !== null && layer.chosenNs !== null ? `${time(layer.wholeNs)} → ${time(layer.chosenNs)}` : "";
   element.prepend(
     html("h3", { title: layer.name }, shorten(layer.name, 34)),
-    html("p", { class: "note" }, [shorten(layer.operators, 30), now].filter((s) => s !== "").join(" · ")),
+    html("p", { class: "note" }, [shorten(layer.operators, 20), now].filter((s) => s !== "").join(" · ")),
     html("ul", { class: "legend" }, ...names),
   );
   return element;
