@@ -131,3 +131,37 @@ t.test("without the runtime the command tells how to get it; with it, it measure
   t.equal(status, 0, stderr);
   t.ok(JSON.parse(stdout).latencyNs.model.median > 0);
 });
+
+t.test("and it tells the story of the demo, page and all", async (t) => {
+  install(app, ["mnist"]);
+  // The command's own code, on few images: the whole takes two minutes.
+  const sizes = {
+    ...{
+      ofEachDigit: 30,
+      stages: [
+        [32, 1],
+        [48, 1],
+      ],
+      batch: 16,
+      trainBatch: 20,
+    },
+    ...{ epochs: 2, steps: 1, stepsBetween: 2, lastEpochs: 1 },
+  };
+  writeFileSync(
+    join(app, "demo.mjs"),
+    `const cli = "./node_modules/halp/build/src/cli";
+     const [{ runDemo }, { processIo }, { makeProgress }] = await Promise.all(
+       ["demo/run-demo", "io", "progress"].map((file) => import(\`\${cli}/\${file}.js\`)));
+     const { signal } = new AbortController();
+     const io = processIo(signal);
+     const context = { io, signal, warn: () => {}, progress: makeProgress(io, { quiet: true }) };
+     const options = { runFolder: "demo", budget: "60%", seed: 1, cache: "cache", sizes: ${JSON.stringify(sizes)} };
+     const { result } = await runDemo(options, context);
+     console.log(JSON.stringify(result));`,
+  );
+  const { stdout, stderr } = node(app, "demo.mjs");
+  const result = JSON.parse(stdout || "{}") as { format?: string; page?: string; files?: { pruned: string } };
+  t.equal(result.format, "halp.demo/1", stderr);
+  t.match(readFileSync(join(app, result.page ?? ""), "utf8"), /pruned by halp/, "the page is there");
+  t.ok(statSync(join(app, result.files?.pruned ?? "")).size > 0);
+});
