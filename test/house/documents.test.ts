@@ -54,6 +54,32 @@ t.test("the code of docs/onnx.md and docs/solver.md runs", async (t) => {
   }
 });
 
+t.test("the data module of docs/data.md is one", async (t) => {
+  const { openDataset } = await import("../../src/data/index.js");
+  const [code = ""] = blocks("docs/data.md", "js");
+  const file = join(t.testdir(), "data.mjs");
+  writeFileSync(file, code);
+  const dataset = await openDataset({ path: file });
+  for await (const { images, labels } of dataset.batches({ batchSize: 4 }))
+    t.match([images.length, labels?.length], [4 * 3 * 32 * 32, 4]);
+});
+
+t.test("no code stands in the documents that no test runs", async (t) => {
+  const run = new Set([
+    "README.md js",
+    "ARCHITECTURE.md json",
+    "docs/onnx.md js",
+    "docs/solver.md js",
+    "docs/data.md js",
+    "docs/pytorch.md python",
+  ]);
+  for (const file of ["README.md", "ARCHITECTURE.md", ...readdirSync("docs").map((f) => `docs/${f}`)].filter((f) =>
+    f.endsWith(".md"),
+  ))
+    for (const [, language = ""] of readFileSync(file, "utf8").matchAll(/^```([a-z]+)$/gm))
+      t.ok(run.has(`${file} ${language}`), `${file} has ${language} code: say here which test runs it`);
+});
+
 t.test("links between documents lead somewhere", async (t) => {
   const anchors = (file: string) =>
     new Set(
