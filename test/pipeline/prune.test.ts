@@ -46,7 +46,10 @@ t.test("a network is pruned to a budget, step by step, and the run can be read b
   const written = analyzeGraph(await readModel(options.output), findOperator, {});
   t.same(written.types.get(written.graph.outputs[0]?.name ?? "")?.dims, [1, 5], "the output keeps its shape");
   const files = (await readdir(options.runFolder)).sort();
-  t.same(files, ["config.json", "layers.json", "plan.json", "result.json", "step-1.json", "step-2.json"]);
+  t.same(files, [
+    ...["config.json", "device.json", "layers.json", "plan.json", "problem.json", "result.json", "search.json"],
+    ...["step-1.json", "step-2.json"],
+  ]);
   t.same(
     JSON.parse(await readFile(join(options.runFolder, "result.json"), "utf8")),
     JSON.parse(JSON.stringify(result)),
