@@ -50,7 +50,7 @@ const plans: Readonly<Record<string, Plan>> = {
   prediction: {
     about: "Networks predicted from single layers against networks measured whole",
     args: ["--seed", "1"],
-    quick: ["--seed", "1", "--variants", "2", "--samples", "10"],
+    quick: ["classifier-b1", "--seed", "1", "--variants", "2", "--samples", "10"],
   },
   training: {
     about: "A step of training: forward, loss, backward and optimiser, beside PyTorch where it is installed",
