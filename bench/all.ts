@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { escapeHtml } from "../src/report/render-page.js";
 import { describeMachine, type Machine } from "./solver/machine.js";
 import { writeWhole } from "./solver/write-results.js";
 
@@ -151,8 +152,6 @@ function plotsIn(folder: string, since = ""): ReadonlyMap<string, string> {
   return new Map(files.map((f) => [f, readFileSync(join(folder, f), "utf8")]));
 }
 
-const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-
 /** One page that stands alone: machine, versions, and what every bench printed. */
 export function renderPage(results: BenchResults, plots: ReadonlyMap<string, string>): string {
   const { machine, runs, skipped } = results;
@@ -162,10 +161,10 @@ export function renderPage(results: BenchResults, plots: ReadonlyMap<string, str
     ...Object.entries(results.versions),
     ["measured", runs[0]?.startedAt ?? "nothing"],
   ];
-  const section = (run: BenchRun) => `<section><h2>${escaped(run.name)}</h2>
-<p>${escaped(run.about)}. ${run.seconds.toFixed(0)} s${run.exitCode === 0 ? "" : `, <strong>failed with ${run.exitCode}</strong>`}.
-Repeat it: <code>npm run bench -- ${escaped([run.name, ...run.args].join(" "))}</code></p>
-<pre tabindex="0">${escaped(run.output.trim())}${run.error === "" ? "" : `\n\n${escaped(run.error)}`}</pre>
+  const section = (run: BenchRun) => `<section><h2>${escapeHtml(run.name)}</h2>
+<p>${escapeHtml(run.about)}. ${run.seconds.toFixed(0)} s${run.exitCode === 0 ? "" : `, <strong>failed with ${run.exitCode}</strong>`}.
+Repeat it: <code>npm run bench -- ${escapeHtml([run.name, ...run.args].join(" "))}</code></p>
+<pre tabindex="0">${escapeHtml(run.output.trim())}${run.error === "" ? "" : `\n\n${escapeHtml(run.error)}`}</pre>
 ${run.name === "solver" ? [...plots.values()].join("\n") : ""}</section>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -175,11 +174,11 @@ ${run.name === "solver" ? [...plots.values()].join("\n") : ""}</section>`;
 pre{overflow-x:auto;font-size:.8rem;line-height:1.35;padding:1rem;border:1px solid #8888;border-radius:6px}
 th{text-align:left;padding-right:1.5rem;font-weight:600}svg{max-width:100%;height:auto;background:#fff}
 </style></head><body><h1>halp: benches</h1>
-<table>${facts.map(([name = "", value = ""]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`).join("")}</table>
+<table>${facts.map(([name = "", value = ""]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`).join("")}</table>
 <p>Two things that are compared took turns in one run; figures are medians, and spreads are stated where they are given.${results.quick ? " <strong>This was a quick run, with few seeds and short limits.</strong>" : ""}</p>
 ${runs.map(section).join("\n")}
 ${Object.entries(skipped)
-  .map(([name, why]) => `<section><h2>${escaped(name)}</h2><p>Not run: ${escaped(why)}</p></section>`)
+  .map(([name, why]) => `<section><h2>${escapeHtml(name)}</h2><p>Not run: ${escapeHtml(why)}</p></section>`)
   .join("\n")}
 </body></html>
 `;

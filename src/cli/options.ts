@@ -1,9 +1,7 @@
 /** The one table of options. Commands pick theirs by name, so that a flag means the same everywhere. */
 import { Option } from "commander";
-import type { AnchorLevel, BoxFormat } from "../evaluation/index.js";
-import type { Budget, Criterion, StandIn } from "../pipeline/types.js";
 import type { WidthLimit } from "../problem/index.js";
-import type { Pin } from "../runtime/index.js";
+import type { OptionName, OptionValues } from "./option-values.js";
 import {
   parseAnchors,
   parseBudget,
@@ -16,102 +14,9 @@ import {
   parsePin,
   parseSolverBudgets,
   parseTime,
-  type SolverBudget,
 } from "./values.js";
 
-/** What the options hold after parsing; absent where not given. */
-export interface OptionValues {
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly verbose?: boolean;
-  /** commander's spelling of --no-color. */
-  readonly color?: boolean;
-  readonly config?: string;
-  readonly input?: Readonly<Record<string, readonly number[]>>;
-  readonly batch?: number;
-  readonly threads?: number;
-  readonly pin?: Pin;
-  readonly device?: string;
-  readonly precision?: "fp32" | "tf32" | "fp16";
-  readonly layout?: "NCHW" | "NHWC";
-  readonly cudaLibrary?: string;
-  readonly cudnnLibrary?: string;
-  readonly seed?: number;
-  readonly budget?: Budget;
-  readonly budgets?: readonly SolverBudget[];
-  readonly data?: string;
-  readonly dataKind?: string;
-  readonly split?: "train" | "test";
-  readonly labels?: string;
-  readonly limit?: number;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
-  readonly criterion?: Criterion;
-  readonly loss?: "auto" | "cross-entropy" | "own-labels" | "projection";
-  readonly standIn?: StandIn;
-  readonly mode?: "joint" | "halp" | "uniform";
-  readonly tolerance?: number;
-  readonly steps?: number;
-  readonly rounds?: number;
-  readonly freeze?: readonly string[];
-  readonly heads?: readonly string[];
-  readonly headWidth?: readonly string[];
-  readonly minChannels?: readonly WidthLimit[];
-  readonly maxPruneRatio?: readonly WidthLimit[];
-  readonly output?: string;
-  readonly run?: string;
-  readonly table?: string;
-  readonly deviceName?: string;
-  readonly cache?: string;
-  readonly against?: string;
-  readonly boxes?: string;
-  readonly scores?: string;
-  readonly boxFormat?: BoxFormat;
-  readonly anchors?: readonly AnchorLevel[];
-  readonly background?: number | "none";
-  readonly scoreThreshold?: number;
-  readonly nmsIou?: number;
-  readonly matchIou?: number;
-  readonly repeats?: number;
-  readonly operators?: boolean;
-  readonly frontier?: boolean;
-  readonly hull?: boolean;
-  readonly backend?: string;
-  readonly verify?: boolean;
-  readonly timeLimit?: number;
-  readonly gap?: number;
-  readonly maxStates?: number;
-  readonly memoryLimit?: number;
-  readonly lines?: boolean;
-  readonly all?: boolean;
-  readonly html?: string;
-  readonly cuda?: boolean;
-  readonly epochs?: number;
-  readonly resume?: string;
-  readonly trainSteps?: number;
-  readonly soft?: boolean;
-  readonly trainBatch?: number;
-  readonly reinitialize?: boolean;
-  readonly trainLoss?: string;
-  readonly teacher?: string;
-  readonly learningRate?: number;
-  readonly schedule?: "constant" | "cosine" | "linear" | "step";
-  readonly warmup?: number;
-  readonly optimizer?: "sgd" | "adamw";
-  readonly momentum?: number;
-  readonly nesterov?: boolean;
-  readonly weightDecay?: number;
-  readonly labelSmoothing?: number;
-  readonly temperature?: number;
-  readonly clip?: number;
-  readonly accumulate?: number;
-  readonly freezeBatchNorm?: boolean;
-  readonly augment?: string;
-  readonly names?: string;
-  readonly partial?: boolean;
-}
-
-export type OptionName = Exclude<keyof OptionValues, "color">;
+export type { OptionName, OptionValues };
 
 const integer = parseInteger;
 

@@ -2,7 +2,7 @@ export { type Augmentation, parseAugmentation } from "./augment.js";
 export type { Batch, BatchOptions, Dataset, DatasetKind, DatasetSpec, Normalization } from "./dataset.js";
 export { idxBytes } from "./idx.js";
 export { type Loader, type LoaderSpec, openLoader } from "./loader.js";
-export { convertInto, type NumberArray, type NumberType } from "./numbers.js";
+export { convertInto, type NumberArray, type NumberType, numberBytes } from "./numbers.js";
 export { readNpz } from "./numpy.js";
 export { openDataset } from "./open-dataset.js";
 export { createRandom, fillGaussian, fillUniform, permutation, type Random, shuffle } from "./random.js";

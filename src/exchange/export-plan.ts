@@ -4,9 +4,8 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { intAttr } from "../graph/attributes.js";
 import type { Node, Tensor } from "../graph/ir.js";
-import { takeAlongAxis } from "../graph/tensors.js";
 import { findOperator } from "../operators/index.js";
-import { applyPlan } from "../rewrite/index.js";
+import { applyPlan, cutTensor } from "../rewrite/index.js";
 
 /** What became of a tensor of the original: its values are those of the original at the kept places, or others, or it is gone. */
 export type TensorState = "same" | "changed" | "removed";
@@ -106,10 +105,7 @@ function describe(tensor: Tensor, after: Tensor | undefined, keptOf: KeptOf): Ex
       `"${tensor.name}" is [${after.dims}] in the pruned network; the plan of this run leaves [${expected}] of it. The file is of another run: give the run that wrote it.`,
       { name: tensor.name },
     );
-  let cut = tensor;
-  kept.forEach((stays, axis) => {
-    if (stays) cut = takeAlongAxis(cut, axis, stays);
-  });
+  const cut = cutTensor(tensor, tensor.name, { positions: keptOf });
   return {
     shape: tensor.dims,
     prunedShape: after.dims,

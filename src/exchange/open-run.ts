@@ -1,16 +1,15 @@
 /** A finished run of `halp prune`, opened again: the original, the plan, and the network that came of it. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
-import { HalpError } from "../errors.js";
 import { prepareForTraining } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { readModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
-import { openModel } from "../pipeline/index.js";
+import { openModel, runFiles } from "../pipeline/index.js";
+import { corrupt, requireDocument } from "../report/index.js";
 import { type ExportedPlan, exportPlan } from "./export-plan.js";
 
 /** A model file. The hash is of that file alone; weights that lie in files beside it are not in it. */
@@ -30,16 +29,19 @@ export interface ExportedRun extends ExportedPlan {
  * halp wrote or speak of another model; what reading models refuses
  */
 export async function exportRun(runFolder: string): Promise<ExportedRun> {
-  const config = await readDocument(runFolder, "config.json", "halp.config/1");
-  const record = await readDocument(runFolder, "plan.json", "halp.plan/1");
-  const result = await readDocument(runFolder, "result.json", "halp.result/1");
+  const config = requireDocument(runFolder, runFiles.config, "halp.config/1");
+  const record = requireDocument(runFolder, runFiles.plan, "halp.plan/1");
+  const result = requireDocument(runFolder, runFiles.result, "halp.result/1");
   const command = config.command as { readonly folder?: string } | undefined;
-  const pathOf = (document: Json, key: string, name: string) => {
+  const pathOf = (document: Readonly<Record<string, unknown>>, key: string, name: string) => {
     const path = document[key];
     if (typeof path === "string") return resolve(command?.folder ?? "", path);
     throw corrupt(join(runFolder, name), `"${key}" is no path`);
   };
-  const files = { original: pathOf(config, "model", "config.json"), pruned: pathOf(result, "output", "result.json") };
+  const files = {
+    original: pathOf(config, "model", runFiles.config),
+    pruned: pathOf(result, "output", runFiles.result),
+  };
   const { inputs, batch, freeze, heads, headWidth, training } = config as Partial<RunConfig>;
   const options = { model: files.original, ...(inputs ? { inputs } : {}), ...(batch === undefined ? {} : { batch }) };
   const read = await openModel(options);
@@ -49,13 +51,11 @@ export async function exportRun(runFolder: string): Promise<ExportedRun> {
     ...(heads ? { heads } : {}),
     ...(headWidth ? { headWidth } : {}),
   });
-  const plan = planOf(coupling, record.groups, join(runFolder, "plan.json"));
+  const plan = planOf(coupling, record.groups, join(runFolder, runFiles.plan));
   const pruned = await readModel(files.pruned);
   const exported = exportPlan(analyzed, coupling, plan, pruned.graph.initializers);
   return { ...exported, original: await describe(files.original), pruned: await describe(files.pruned) };
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 interface RunConfig {
   readonly inputs: Readonly<Record<string, readonly number[]>>;
@@ -64,34 +64,6 @@ interface RunConfig {
   readonly heads: readonly string[];
   readonly headWidth: readonly string[];
   readonly training: object;
-}
-
-async function readDocument(folder: string, name: string, format: string): Promise<Json> {
-  const file = join(folder, name);
-  const text = await readFile(file, "utf8").catch((cause) => {
-    throw new HalpError(
-      "HALP_RUN_MISSING",
-      `There is no ${name} in ${folder}: no run of halp prune has ended there. Give the folder of --run; by default it is .halp/runs/NAME.`,
-      { file: folder, cause },
-    );
-  });
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (cause) {
-    throw corrupt(file, (cause as Error).message, cause);
-  }
-  if (typeof document !== "object" || document === null || (document as Json).format !== format)
-    throw corrupt(file, `it is no ${format}`);
-  return document as Json;
-}
-
-function corrupt(file: string, why: string, cause?: unknown): HalpError {
-  return new HalpError(
-    "HALP_RUN_CORRUPT",
-    `${file} does not fit its run: ${why}. Run halp prune again, with the model that it was made from.`,
-    { file, cause },
-  );
 }
 
 /** The plan of a record by group names; frozen groups, of which it does not speak, stay whole. */

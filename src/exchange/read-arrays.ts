@@ -1,5 +1,5 @@
 /** Named arrays out of files that other tools write: safetensors, and NumPy's .npz. */
-import { convertInto, type NumberArray, type NumberType, readNpz } from "../data/index.js";
+import { convertInto, type NumberArray, readNpz } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import { readStoredTensors, type StoredTensor } from "../finetune/index.js";
 import { sizeOf } from "../graph/tensors.js";
@@ -11,22 +11,6 @@ export interface NamedArray {
   /** The values as float32, rounded where the file holds float64. Made when asked for. */
   readonly floats: () => Float32Array;
 }
-
-/** Types of numbers by the names that safetensors has for them. BF16 has no other name here. */
-const typeNames: Readonly<Record<string, NumberType>> = {
-  BOOL: "bool",
-  U8: "uint8",
-  I8: "int8",
-  U16: "uint16",
-  I16: "int16",
-  F16: "float16",
-  U32: "uint32",
-  I32: "int32",
-  F32: "float32",
-  U64: "uint64",
-  I64: "int64",
-  F64: "float64",
-};
 
 /**
  * @param path a .safetensors or .npz file
@@ -58,10 +42,9 @@ function ofNumpy({ type, littleEndian, shape, bytes }: NumberArray): NamedArray 
   };
 }
 
-function ofStored({ dtype, shape, bytes }: StoredTensor): NamedArray {
-  const type = typeNames[dtype];
-  if (type) return ofNumpy({ type, littleEndian: true, shape, bytes });
-  return { shape, type: "bfloat16", floats: () => bfloat16s(bytes) };
+function ofStored({ type, shape, bytes }: StoredTensor): NamedArray {
+  if (type === "bfloat16") return { shape, type, floats: () => bfloat16s(bytes) };
+  return ofNumpy({ type, littleEndian: true, shape, bytes });
 }
 
 /** bfloat16 is the upper half of float32. */

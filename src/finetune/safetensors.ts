@@ -3,6 +3,7 @@
  * length of a JSON header, the header, then the raw little-endian data. Readable by PyTorch and others.
  */
 import { type FileHandle, open } from "node:fs/promises";
+import { type NumberType, numberBytes } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import { sizeOf } from "../graph/tensors.js";
 import { type FileToWrite, writeFiles } from "../onnx/index.js";
@@ -60,8 +61,8 @@ export async function readMetadata(path: string): Promise<TensorFile["metadata"]
 export async function readTensors(path: string): Promise<TensorFile> {
   const { arrays, metadata } = await readStoredTensors(path);
   const tensors = new Map<string, { dims: readonly number[]; data: Float32Array }>();
-  for (const [name, { dtype, shape, bytes }] of arrays) {
-    if (dtype !== "F32") throw damaged(path, `"${name}" is ${dtype}, expected F32`);
+  for (const [name, { type, shape, bytes }] of arrays) {
+    if (type !== "float32") throw damaged(path, `"${name}" is ${type}, expected float32`);
     const values = new Float32Array(sizeOf(shape));
     new Uint8Array(values.buffer).set(bytes);
     tensors.set(name, { dims: shape, data: values });
@@ -69,9 +70,9 @@ export async function readTensors(path: string): Promise<TensorFile> {
   return { tensors, metadata };
 }
 
-/** A tensor as it is stored: its type by the format's name (F32, BF16, I64, ...), its little-endian bytes. */
+/** A tensor as it is stored; its bytes are little-endian. */
 export interface StoredTensor {
-  readonly dtype: string;
+  readonly type: NumberType | "bfloat16";
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
@@ -87,36 +88,37 @@ export async function readStoredTensors(
   const arrays = new Map<string, StoredTensor>();
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Partial<Entry>;
-    const width = storedBytes[dtype ?? ""];
-    if (dtype === undefined || width === undefined || !isShape(shape) || !isShape(offsets))
+    const type = typesByName.get(dtype ?? "");
+    if (type === undefined || !isShape(shape) || !isShape(offsets))
       throw damaged(
         path,
-        `"${name}" is ${dtype ?? "of no type"}, expected one of ${Object.keys(storedBytes).join(", ")}`,
+        `"${name}" is ${dtype ?? "of no type"}, expected one of ${[...typesByName.keys()].join(", ")}`,
       );
     const [from = 0, to = 0] = offsets;
+    const width = type === "bfloat16" ? 2 : numberBytes(type);
     if (to - from !== width * sizeOf(shape) || to > data.length)
       throw damaged(path, `the data of "${name}" are not all there`);
-    arrays.set(name, { dtype, shape, bytes: data.subarray(from, to) });
+    arrays.set(name, { type, shape, bytes: data.subarray(from, to) });
   }
   return { arrays, metadata };
 }
 
-/** Bytes an element takes, by the format's names of types. */
-const storedBytes: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  U16: 2,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  U32: 4,
-  I32: 4,
-  F32: 4,
-  U64: 8,
-  I64: 8,
-  F64: 8,
-};
+/** What the format calls its types. */
+const typesByName: ReadonlyMap<string, StoredTensor["type"]> = new Map([
+  ["BOOL", "bool"],
+  ["U8", "uint8"],
+  ["I8", "int8"],
+  ["U16", "uint16"],
+  ["I16", "int16"],
+  ["F16", "float16"],
+  ["BF16", "bfloat16"],
+  ["U32", "uint32"],
+  ["I32", "int32"],
+  ["F32", "float32"],
+  ["U64", "uint64"],
+  ["I64", "int64"],
+  ["F64", "float64"],
+]);
 
 const isShape = (x: unknown): x is readonly number[] =>
   Array.isArray(x) && x.every((d) => Number.isSafeInteger(d) && d >= 0);

@@ -240,16 +240,11 @@ export class LatencyModel {
   staircases(chosen: ArrayLike<number>): Staircase[] {
     const nameOf = (g: number) => this.#input.variables[g]?.group.name ?? "";
     return this.#layers.map((layer) => {
-      const known = this.#known.get(layer);
-      const whole = layer.sides.map((s) => widthOf(s.side, this.#whole));
-      const sides = layer.sides.map(({ side, groups, edges }, which) => ({
-        groups: groups.map(nameOf),
-        points: edges.flatMap((width): [number, number][] => {
-          const ns = known?.get(whole.with(which, width).join(","));
-          return ns === undefined ? [] : [[width, ns]];
-        }),
-        chosen: widthOf(side, chosen),
-      }));
+      const sides = layer.sides.map(({ side, groups, edges }, which) => {
+        const at = this.#along(layer, which, this.#whole);
+        const points = edges.map((width) => [width, at(width)] as const).filter(isKnown);
+        return { groups: groups.map(nameOf), points, chosen: widthOf(side, chosen) };
+      });
       const { name, nodes } = layer.segment;
       const [wholeNs = null, chosenNs = null] = [this.#whole, chosen].map((c) => this.#told(layer, c));
       return { name, operators: nodes.map((n) => n.opType).join("+"), sides, wholeNs, chosenNs };
@@ -268,12 +263,7 @@ export class LatencyModel {
 
   /** Latency along one side, the others as in `reference`: as measured, or on the line between the next values that were. */
   #edge(layer: Layer, which: number, value: number, reference: ArrayLike<number>): number {
-    const known = this.#known.get(layer);
-    const key = layer.sides.map((s) => widthOf(s.side, reference));
-    const at = (x: number): number | undefined => {
-      key[which] = x;
-      return known?.get(key.join(","));
-    };
+    const at = this.#along(layer, which, reference);
     const exact = at(value);
     if (exact !== undefined) return exact;
     let below: readonly [number, number] | undefined;
@@ -287,6 +277,16 @@ export class LatencyModel {
       below = [x, ns];
     }
     return below?.[1] ?? 0;
+  }
+
+  /** What is known by the width of one side, the others as in `reference`. */
+  #along(layer: Layer, which: number, reference: ArrayLike<number>): (width: number) => number | undefined {
+    const known = this.#known.get(layer);
+    const key = layer.sides.map((s) => widthOf(s.side, reference));
+    return (width) => {
+      key[which] = width;
+      return known?.get(key.join(","));
+    };
   }
 
   #at(layer: Layer, counts: ArrayLike<number>): number {
@@ -386,6 +386,9 @@ export class LatencyModel {
     return gone ? [] : segmentConfigs(segment, (v) => dims(v, held));
   }
 }
+
+const isKnown = (point: readonly [number, number | undefined]): point is readonly [number, number] =>
+  point[1] !== undefined;
 
 /** A layer's widths, as its sides see them. */
 function keyOf(layer: Layer, counts: ArrayLike<number>): string {

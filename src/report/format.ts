@@ -1,11 +1,11 @@
-/** Numbers for people, on the page. */
+/** Numbers for people, on the page and on the terminal. */
 
-/** 1234567 -> "1.235 ms" */
-export function time(ns: number): string {
+/** 1234567 -> "1.235 ms". Four significant digits, never below a nanosecond. @param micro how microseconds are written */
+export function time(ns: number, micro = "µs"): string {
   const size = Math.abs(ns);
   if (size >= 1e9) return `${digits(ns / 1e9)} s`;
   if (size >= 1e6) return `${digits(ns / 1e6)} ms`;
-  if (size >= 1e3) return `${digits(ns / 1e3)} µs`;
+  if (size >= 1e3) return `${digits(ns / 1e3)} ${micro}`;
   return `${Math.round(ns)} ns`;
 }
 

@@ -1,4 +1,4 @@
-export { type Run, readRun } from "./read-run.js";
+export { corrupt, type Run, readRun, requireDocument } from "./read-run.js";
 export { renderPage } from "./render-page.js";
 export { type ReportData, reportData } from "./report-data.js";
 export { openWhatIfs, type WhatIf, type WhatIfs } from "./what-if.js";

@@ -33,13 +33,7 @@ export interface Run {
  *   what halp wrote
  */
 export function readRun(folder: string): Run {
-  const result = readDocument(folder, runFiles.result, "halp.result/1");
-  if (result === null)
-    throw new HalpError(
-      "HALP_RUN_MISSING",
-      `There is no result.json in ${folder}: no run of halp prune has ended there. Give the folder of --run; by default it is .halp/runs/NAME.`,
-      { file: folder },
-    );
+  const result = requireDocument(folder, runFiles.result, "halp.result/1");
   if (!isResult(result)) throw corrupt(join(folder, runFiles.result), "figures are missing");
   const checked = <T>(
     name: string,
@@ -63,7 +57,16 @@ export function readRun(folder: string): Run {
   };
 }
 
-function corrupt(file: string, why: string, cause?: unknown): HalpError {
+function missing(folder: string, name: string): HalpError {
+  return new HalpError(
+    "HALP_RUN_MISSING",
+    `There is no ${name} in ${folder}: no run of halp prune has ended there. Give the folder of --run; by default it is .halp/runs/NAME.`,
+    { file: folder },
+  );
+}
+
+/** A file of a run that cannot be what halp wrote. */
+export function corrupt(file: string, why: string, cause?: unknown): HalpError {
   return new HalpError("HALP_RUN_CORRUPT", `${file} is not as halp prune writes it: ${why}. Run halp prune again.`, {
     file,
     cause,
@@ -87,6 +90,16 @@ function readDocument(folder: string, name: string, format: string): Readonly<Re
   const document = read(file, (text) => JSON.parse(text) as unknown);
   if (document === null) return null;
   if (!isObject(document) || document.format !== format) throw corrupt(file, `it is no ${format}`);
+  return document;
+}
+
+/**
+ * A document that every run that has ended has.
+ * @throws HalpError HALP_RUN_MISSING where it is not there, HALP_RUN_CORRUPT where it is of another format
+ */
+export function requireDocument(folder: string, name: string, format: string): Readonly<Record<string, unknown>> {
+  const document = readDocument(folder, name, format);
+  if (document === null) throw missing(folder, name);
   return document;
 }
 

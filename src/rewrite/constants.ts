@@ -20,7 +20,7 @@ export function fixedConstants(analyzed: AnalyzedGraph): Set<string> {
 }
 
 /** The constant with only the positions that stay. */
-export function cutTensor(tensor: Tensor, name: string, kept: Kept): Tensor {
+export function cutTensor(tensor: Tensor, name: string, kept: Pick<Kept, "positions">): Tensor {
   let cut = tensor;
   tensor.dims.forEach((_, axis) => {
     const stays = kept.positions(name, axis);

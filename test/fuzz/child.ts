@@ -1,5 +1,14 @@
 /** Hands one target its inputs, in a process that may hang or fall. Arguments: target, first, last, folder, failures. */
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { HalpError } from "../../src/errors.js";
 import { mutated } from "./mutate.js";
@@ -25,12 +34,7 @@ mkdirSync(folder, { recursive: true });
 await target.prepare?.(folder);
 // What was found before is tried first.
 const corpus = join("test/fuzz/corpus", name);
-const found =
-  first === "0"
-    ? readdirSync("test/fuzz/corpus")
-        .filter((f) => f === name)
-        .flatMap(() => readdirSync(corpus))
-    : [];
+const found = existsSync(corpus) ? readdirSync(corpus) : [];
 const progress = openSync(join(folder, "progress"), "w");
 let failed = 0;
 const check = async (label: string, bytes: Uint8Array) => {

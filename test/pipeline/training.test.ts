@@ -167,17 +167,22 @@ t.test("a segmenter learns masks by a loss of its own", async (t) => {
   await t.rejects(finetune(options), { code: "HALP_DATA_OPTION", message: /would not move with an image/ });
 });
 
+/** A run of the loop on the small network; each test says how it goes about it. */
+const loopOptions = (name: string) => ({
+  model,
+  budget: { kind: "ratio" as const, ratio: 0.6 },
+  output: join(folder, `${name}.onnx`),
+  runFolder: join(folder, name),
+  cacheDir: join(folder, "cache"),
+  data: { path: data },
+  rounds: 1,
+  tolerance: 1e9,
+});
+
 t.test("the loop: training between the steps, then epochs; what comes out is what was masked", async (t) => {
   const options = (name: string): PruneOptions => ({
-    model,
-    budget: { kind: "ratio", ratio: 0.6 },
-    output: join(folder, `${name}.onnx`),
-    runFolder: join(folder, name),
-    cacheDir: join(folder, "cache"),
-    data: { path: data },
+    ...loopOptions(name),
     steps: 3,
-    rounds: 1,
-    tolerance: 1e9,
     training: { batchesPerStep: 4, epochs: 2, batch: 16, recipe },
   });
   const whole = await prune(options("loop"));
@@ -207,16 +212,9 @@ t.test(
   async (t) => {
     const phases = new Set<string>();
     const options = (name: string): PruneOptions => ({
-      model,
-      budget: { kind: "ratio", ratio: 0.6 },
-      output: join(folder, `${name}.onnx`),
-      runFolder: join(folder, name),
-      cacheDir: join(folder, "cache"),
-      data: { path: data },
+      ...loopOptions(name),
       loss: "projection",
       steps: 2,
-      rounds: 1,
-      tolerance: 1e9,
       onProgress: ({ phase }) => phases.add(phase),
     });
     const training = { batchesPerStep: 4, epochs: 1, batch: 16, loss: [{ kind: "outputs" as const }], recipe };
@@ -245,17 +243,10 @@ t.test(
 
 t.test("softly: what was removed in a step may come back in the next", async (t) => {
   const options = (name: string): PruneOptions => ({
-    model,
-    budget: { kind: "ratio", ratio: 0.6 },
-    output: join(folder, `${name}.onnx`),
-    runFolder: join(folder, name),
-    cacheDir: join(folder, "cache"),
-    data: { path: data },
+    ...loopOptions(name),
     // Drawn anew at each step: with scores it may be that none comes back.
     criterion: "random",
     steps: 4,
-    rounds: 1,
-    tolerance: 1e9,
     training: { batchesPerStep: 2, batch: 16, soft: true, recipe },
   });
   const whole = await prune(options("soft"));
