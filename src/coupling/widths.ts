@@ -44,7 +44,11 @@ export function dimsAt(
   const axes = widths.get(value);
   if (!dims || !axes) return dims;
   const out = [...dims];
-  for (const { axis, fixed, terms } of axes)
-    out[axis] = terms.reduce((n, t) => n + t.perChannel * (kept[t.group] ?? 0), fixed);
+  for (const width of axes) out[width.axis] = widthAt(width, kept);
   return out;
+}
+
+/** A width that is a sum over groups, where each keeps so many channels (by group id). */
+export function widthAt({ fixed, terms }: Pick<AxisWidth, "fixed" | "terms">, kept: ArrayLike<number>): number {
+  return terms.reduce((n, t) => n + t.perChannel * (kept[t.group] ?? 0), fixed);
 }

@@ -11,10 +11,18 @@
  */
 
 import type { Coupling } from "../coupling/index.js";
-import { type AxisWidth, axisWidths, dimsAt } from "../coupling/widths.js";
+import { type AxisWidth, axisWidths } from "../coupling/widths.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { type LayerConfig, missingKeys, type Segment, segmentConfigs } from "../latency/index.js";
-import { type LatencyTerms, type PruneVariable, type Side, sumWidths, type WidthSum } from "../problem/index.js";
+import { missingKeys, type Segment } from "../latency/index.js";
+import {
+  type LatencyTerms,
+  type PruneVariable,
+  type Side,
+  sumWidths,
+  type WidthSum,
+  widthOf,
+} from "../problem/index.js";
+import { layerConfigs, valuesOf } from "./layer-configs.js";
 import type { Oracle } from "./oracle.js";
 import type { Staircase } from "./search-record.js";
 
@@ -242,7 +250,10 @@ export class LatencyModel {
     return this.#layers.map((layer) => {
       const sides = layer.sides.map(({ side, groups, edges }, which) => {
         const at = this.#along(layer, which, this.#whole);
-        const points = edges.map((width) => [width, at(width)] as const).filter(isKnown);
+        const points = edges.flatMap((width): [number, number][] => {
+          const ns = at(width);
+          return ns === undefined ? [] : [[width, ns]];
+        });
         return { groups: groups.map(nameOf), points, chosen: widthOf(side, chosen) };
       });
       const { name, nodes } = layer.segment;
@@ -296,7 +307,7 @@ export class LatencyModel {
   /** As the table has it; undefined where that lacks it. */
   #told(layer: Layer, counts: ArrayLike<number>): number | undefined {
     const { table, latencyNs } = this.#input.oracle;
-    const configs = this.#configs(layer.segment, counts);
+    const configs = layerConfigs(this.#input, this.#widths, layer.segment, counts);
     return missingKeys(table, configs).length > 0 ? undefined : configs.reduce((ns, c) => ns + latencyNs(c), 0);
   }
 
@@ -358,7 +369,7 @@ export class LatencyModel {
   async #measure(wanted: readonly { layer: Layer; counts: Int32Array }[]): Promise<void> {
     const { oracle } = this.#input;
     const missing = wanted.filter(({ layer, counts }) => !this.#known.get(layer)?.has(keyOf(layer, counts)));
-    const configs = missing.map(({ layer, counts }) => this.#configs(layer.segment, counts));
+    const configs = missing.map(({ layer, counts }) => layerConfigs(this.#input, this.#widths, layer.segment, counts));
     await oracle.ensure(configs.flat());
     missing.forEach(({ layer, counts }, i) => {
       const known = this.#known.get(layer) ?? new Map<string, number>();
@@ -369,38 +380,9 @@ export class LatencyModel {
       this.#known.set(layer, known);
     });
   }
-
-  /** Configurations of a layer at the given widths; none where nothing is left on one side: then it is gone, and all that is fused to it. */
-  #configs(segment: Segment, counts: ArrayLike<number>): readonly LayerConfig[] {
-    const { analyzed, mode, variables } = this.#input;
-    const dims = (value: string, kept: ArrayLike<number>) => dimsAt(analyzed, this.#widths, value, kept);
-    // The paper's form: inputs at their present width, whatever becomes of the group that makes them.
-    const own = new Set(
-      segment.outputs.flatMap((v) => (this.#widths.get(v) ?? []).flatMap((w) => w.terms.map((t) => t.group))),
-    );
-    const held =
-      mode === "halp"
-        ? Int32Array.from(variables, (v) => (own.has(v.group.id) ? (counts[v.group.id] as number) : v.group.size))
-        : counts;
-    const gone = valuesOf(segment).some((v) => this.#widths.has(v) && dims(v, held)?.includes(0));
-    return gone ? [] : segmentConfigs(segment, (v) => dims(v, held));
-  }
 }
-
-const isKnown = (point: readonly [number, number | undefined]): point is readonly [number, number] =>
-  point[1] !== undefined;
 
 /** A layer's widths, as its sides see them. */
 function keyOf(layer: Layer, counts: ArrayLike<number>): string {
   return layer.sides.map((s) => widthOf(s.side, counts)).join(",");
-}
-
-function widthOf(side: Side, counts: ArrayLike<number>): number {
-  if (typeof side === "number") return counts[side] as number;
-  return side.terms.reduce((n, t) => n + t.perChannel * (counts[t.group] as number), side.fixed);
-}
-
-/** All values that a segment's nodes read and make, constants included. */
-function valuesOf(segment: Segment): string[] {
-  return [...new Set([...segment.inputs, ...segment.nodes.flatMap((n) => [...n.inputs, ...n.outputs])])];
 }

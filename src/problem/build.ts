@@ -1,5 +1,7 @@
 /** Importance and latency become one knapsack problem, and its solution a plan. */
+
 import type { Coupling, CouplingGroup, Plan } from "../coupling/index.js";
+import { widthAt } from "../coupling/widths.js";
 import type { Factor, Problem, Solution } from "../solver/index.js";
 import { SumVariables, type WidthSum } from "./sums.js";
 
@@ -31,6 +33,11 @@ export function rankVariables(
 
 /** What a layer's latency depends on: how many channels a group keeps (by id), or the width that several make together. */
 export type Side = number | WidthSum;
+
+/** The width of a side where each variable keeps so many channels (by its number). */
+export function widthOf(side: Side, counts: ArrayLike<number>): number {
+  return typeof side === "number" ? (counts[side] as number) : widthAt(side, counts);
+}
 
 /** Nanoseconds as functions of how many channels groups keep. */
 export interface LatencyTerms {

@@ -6,6 +6,7 @@ export {
   planOf,
   rankVariables,
   type Side,
+  widthOf,
 } from "./build.js";
 export { groupOptions, type OptionGrid } from "./options.js";
 export { sumWidths, type WidthSum } from "./sums.js";
