@@ -18,10 +18,10 @@ import { type Oracle, openOracle } from "./oracle.js";
 import { clearRunFolder, makeRunFolder, runFiles, stepFile } from "./run-folder.js";
 import { lockRunFolder } from "./run-lock.js";
 import { type RunState, readState, saveState } from "./run-state.js";
-import { budgetSchedule } from "./schedule.js";
+import { budgetSchedule, highest } from "./schedule.js";
 import type { Candidate } from "./search.js";
 import { writeSearch } from "./search-record.js";
-import { bestOf, highest, type Measurement, settle } from "./settle.js";
+import { bestOf, type Measurement, settle } from "./settle.js";
 import { openStepTraining, type StepTraining } from "./step-training.js";
 import { prepareStep, type Score, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
 import { dataForLoss } from "./training-data.js";
@@ -142,7 +142,7 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   await writeJson(runFolder, runFiles.device, deviceRecord(oracle));
   const layers = await layerRecord(oracle, analyzed, rewritten.analyzed, options);
   await writeJson(runFolder, runFiles.layers, layers);
-  if (oracle.isOwn && chosen.ratio > highest(ratio, options)) throw missedBudget(result);
+  if (oracle.isOwn && chosen.ratio > highest(ratio, options.tolerance)) throw missedBudget(result);
   return result;
 }
 

@@ -2,6 +2,7 @@
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { measurePair } from "../runtime/index.js";
+import { highest } from "./schedule.js";
 import type { Found, StepSearch } from "./steps.js";
 import type { PruneOptions } from "./types.js";
 
@@ -18,14 +19,8 @@ interface Measured extends Measurement {
 }
 
 const defaultRounds = 3;
-const defaultTolerance = 0.03;
 /** Below this share of the budget more was removed than asked for, and another round is worth its time. */
 const slack = 0.96;
-
-/** The ratio that still counts as within the budget. */
-export function highest(ratio: number, options: PruneOptions): number {
-  return ratio * (1 + (options.tolerance ?? defaultTolerance));
-}
 
 /** Measures what the last steps find, corrects the target by it, and searches again, until the budget is met. */
 export async function settle(
@@ -35,7 +30,7 @@ export async function settle(
   analyzed: AnalyzedGraph,
   options: PruneOptions,
 ): Promise<{ best: Measured; rounds: number }> {
-  const most = highest(ratio, options);
+  const most = highest(ratio, options.tolerance);
   let targetNs = firstTargetNs;
   let best: Measured | undefined;
   let rounds = 0;

@@ -1,5 +1,6 @@
 /** What people come for: latency and accuracy, before and after. */
 
+import { defaultTolerance, highest } from "../../pipeline/schedule.js";
 import { count, percent, time } from "../format.js";
 import type { ReportData } from "../report-data.js";
 import { html } from "./dom.js";
@@ -11,8 +12,8 @@ export function headline({ name, result, config }: ReportData): HTMLElement {
   const { latencyNs, parameters, accuracy, budgetRatio, measuredRatio, predictedRatio, heldAgainst, spread } = result;
   const elsewhere = heldAgainst === "predicted";
   const held = elsewhere ? predictedRatio : measuredRatio;
-  const tolerance = typeof config?.tolerance === "number" ? config.tolerance : 0.03;
-  const met = held <= budgetRatio * (1 + tolerance);
+  const tolerance = typeof config?.tolerance === "number" ? config.tolerance : defaultTolerance;
+  const met = held <= highest(budgetRatio, tolerance);
   const verdict = `${met ? "Budget met" : "Budget missed"}: ${percent(held)} of the dense latency ${elsewhere ? "as predicted" : "as measured"}, ${percent(budgetRatio)} asked for${met && held > budgetRatio ? `, within the tolerance of ${percent(tolerance, 0)}` : ""}`;
   const warnings = result.warnings.map((w) => html("li", {}, w));
   return html(
