@@ -17,6 +17,8 @@ export interface OptionValues {
   readonly batch?: number;
   readonly threads?: number;
   readonly pin?: Pin;
+  /** Milliseconds. */
+  readonly patience?: number;
   readonly device?: string;
   readonly precision?: "fp32" | "tf32" | "fp16";
   readonly layout?: "NCHW" | "NHWC";

@@ -56,6 +56,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "--pin <CORES>",
       "cores that measuring is pinned to: auto (default), none, or as many numbers as threads: 2 or 2,3",
     ).argParser(parsePin),
+  patience: () =>
+    new Option(
+      "--patience <TIME>",
+      "how long measuring waits for other work on this machine to pause: 60s, or 0 (default: 20s, and 30 % of the time that passes)",
+    ).argParser((text: string) => (/^\s*0\s*$/.test(text) ? 0 : parseTime("--patience")(text))),
   device: () =>
     new Option(
       "--device <NAME>",

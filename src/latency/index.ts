@@ -45,6 +45,7 @@ export {
 } from "./measure.js";
 export type { GpuOptions } from "./meter.js";
 export type { Network, Segment } from "./network.js";
+export { Patience } from "./patience.js";
 export type { Calibration } from "./probes.js";
 export { networkConfigs, networkLayers, segmentConfigs } from "./segment-config.js";
 export { networkOf, segmentsOf } from "./segments.js";

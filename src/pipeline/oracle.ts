@@ -17,6 +17,7 @@ import {
   notCounted,
   type OwnTable,
   openTable,
+  Patience,
   parseDevice,
   predictNs,
   probeAlignment,
@@ -50,7 +51,10 @@ export interface Oracle {
   readonly alignment: number;
 }
 
-type OracleOptions = Pick<PruneOptions, "table" | "device" | "threads" | "pin" | "cacheDir" | "signal" | "onProgress">;
+type OracleOptions = Pick<
+  PruneOptions,
+  "table" | "device" | "threads" | "pin" | "patienceMs" | "cacheDir" | "signal" | "onProgress"
+>;
 
 /**
  * This device's table (with what `cacheDir` remembers), or the one given by file. A table of this device grows as layers
@@ -151,6 +155,7 @@ async function tableFor(options: OracleOptions): Promise<OwnTable> {
     return createLatencyTable({
       threads: options.threads ?? 1,
       ...(options.pin ? { pin: options.pin } : {}),
+      ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
       ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
@@ -173,5 +178,6 @@ async function tableFor(options: OracleOptions): Promise<OwnTable> {
     device: file.device,
     entries: new Map(file.entries),
     ...(options.pin ? { options: { pin: options.pin } } : {}),
+    patience: new Patience(options.patienceMs),
   };
 }

@@ -41,6 +41,8 @@ export interface ProfileOptions extends RunControls {
   readonly gpu?: GpuOptions;
   /** Cores to measure on; default "auto". */
   readonly pin?: Pin;
+  /** Milliseconds to wait for other work on this machine to pause; default 20,000, and three tenths of the time that passes. */
+  readonly patienceMs?: number;
   /** Names that stay whole: their widths are not swept. */
   readonly freeze?: readonly string[];
   readonly heads?: readonly string[];
@@ -78,6 +80,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
     ...(options.device ? { device: options.device } : {}),
     ...(options.gpu ? { gpu: options.gpu } : {}),
     ...(options.pin ? { pin: options.pin } : {}),
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
     ...(signal ? { signal } : {}),
     ...(onWarning ? { onWarning } : {}),

@@ -54,6 +54,8 @@ export interface PruneOptions extends RunControls {
   readonly threads?: number;
   /** Cores to measure on; default "auto". */
   readonly pin?: Pin;
+  /** Milliseconds to wait for other work on this machine to pause; default 20,000, and three tenths of the time that passes. */
+  readonly patienceMs?: number;
   readonly data?: DataOptions;
   readonly criterion?: Criterion;
   /**

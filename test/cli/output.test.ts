@@ -10,9 +10,10 @@ const folder = t.testdir({ "a-file": "", out: {}, locked: {} });
 const file = (name: string) => join(folder, name);
 writeSmallModel(file("small.onnx"));
 
+const measuring = ["--cache", file("cache"), "--patience", "0"];
 const jobs = (output: string): readonly (readonly string[])[] => [
-  ["profile", file("small.onnx"), "-o", output, "--cache", file("cache")],
-  ["prune", file("small.onnx"), "--budget", "70%", "-o", output, "--run", file("run"), "--cache", file("cache")],
+  ["profile", file("small.onnx"), "-o", output, ...measuring],
+  ["prune", file("small.onnx"), "--budget", "70%", "-o", output, "--run", file("run"), ...measuring],
 ];
 
 t.test("an output path that cannot be written is refused before any work", async (t) => {
@@ -37,7 +38,7 @@ t.test(
 );
 
 t.test("profile writes a table, and finds it in the cache the next time", async (t) => {
-  const args = ["profile", file("small.onnx"), "-o", file("out/table.json"), "--cache", file("cache"), "--json"];
+  const args = ["profile", file("small.onnx"), "-o", file("out/table.json"), ...measuring, "--json"];
   const first = await runHalp(args);
   t.equal(first.status, 0, first.stderr);
   const result = JSON.parse(first.stdout);

@@ -9,7 +9,7 @@ import { writeSmallModel } from "./small-model.js";
 const folder = t.testdir({ out: {} });
 const file = (name: string) => join(folder, name);
 writeSmallModel(file("model.onnx"), 64, ["N", 3, 32, 32]);
-const common = ["--criterion", "l1", "--cache", file("cache"), "--run", file("run")];
+const common = ["--patience", "0", "--criterion", "l1", "--cache", file("cache"), "--run", file("run")];
 const prune = (...args: string[]) => runHalp(["prune", file("model.onnx"), ...common, ...args]);
 
 t.test("a budget", async (t) => {

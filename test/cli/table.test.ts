@@ -13,6 +13,7 @@ const json = async (...args: string[]) => {
   t.equal(ran.status, 0, ran.stderr);
   return JSON.parse(ran.stdout);
 };
+const measuring = ["--cache", file("cache"), "--patience", "0"];
 const prune = (table: string, ...more: string[]) =>
   runHalp([
     "prune",
@@ -21,11 +22,11 @@ const prune = (table: string, ...more: string[]) =>
     "70%",
     "--table",
     file(table),
-    ...["-o", file("out.onnx"), "--run", file("run"), "--cache", file("cache"), "--criterion", "l1", "--json", ...more],
+    ...["-o", file("out.onnx"), "--run", file("run"), ...measuring, "--criterion", "l1", "--json", ...more],
   ]);
 
 t.test("a table is made, shown, compared and united", async (t) => {
-  const made = await json("profile", file("small.onnx"), "-o", file("table.json"), "--cache", file("cache"));
+  const made = await json("profile", file("small.onnx"), "-o", file("table.json"), ...measuring);
   t.strictSame(made.notCounted, {});
   const { device } = JSON.parse(readFileSync(file("table.json"), "utf8"));
   t.ok(Array.isArray(device.conditions.cores) && device.conditions.load >= 0, "the state of the machine is in it");

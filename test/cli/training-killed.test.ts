@@ -24,7 +24,18 @@ for (const [part, seed] of [
 }
 writeSmallModel(at("net.onnx"), 16);
 
-const shared = ["--data", at("data"), "--cache", at("cache"), "--learning-rate", "0.02", "--seed", "3"];
+const shared = [
+  "--data",
+  at("data"),
+  "--cache",
+  at("cache"),
+  "--patience",
+  "0",
+  "--learning-rate",
+  "0.02",
+  "--seed",
+  "3",
+];
 const prune = (name: string) => [
   ...["prune", at("net.onnx"), "--budget", "60%", "--batch", "16", "--steps", "4", "--train-steps", "6"],
   ...["--train-batch", "32", "--epochs", "12", "--rounds", "1", "--tolerance", "100%", "--run", at(name)],

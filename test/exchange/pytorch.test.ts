@@ -109,6 +109,8 @@ for (const [what, limits] of [
       return ran.stdout;
     };
     const run = [
+      "--patience",
+      "0",
       "--criterion",
       "l1",
       "--cache",

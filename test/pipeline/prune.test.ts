@@ -25,6 +25,7 @@ function optionsOf(over: Partial<PruneOptions>): PruneOptions {
     output: join(folder, `${name}.onnx`),
     runFolder: join(folder, name),
     cacheDir: join(folder, "cache"),
+    patienceMs: 0,
     rounds: 1,
     tolerance: 1e9,
     ...over,

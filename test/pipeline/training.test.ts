@@ -174,6 +174,7 @@ const loopOptions = (name: string) => ({
   output: join(folder, `${name}.onnx`),
   runFolder: join(folder, name),
   cacheDir: join(folder, "cache"),
+  patienceMs: 0,
   data: { path: data },
   rounds: 1,
   tolerance: 1e9,
