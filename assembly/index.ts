@@ -6,7 +6,7 @@ import { jointCorners, jointPointCount, jointPoints } from "./joint-frontier";
 import { backward, decode, decodedValue, decodedWeight } from "./joint-potentials";
 import { structure, tables } from "./joint-program";
 import { jointBound, jointChoice, jointStates, jointValue, jointWeight } from "./joint-solve";
-import { heapStart } from "./memory";
+import { heapStart, limit, top, wanted } from "./memory";
 import { choice, resultBound, resultValue, resultWeight, states } from "./solve";
 
 export { adopt, layout, prepare } from "./classes";
@@ -29,6 +29,18 @@ export function preparedFrom(): usize {
 }
 export function preparedTo(): usize {
   return preparedEnd;
+}
+/** Bytes in use: of the problem, and of what was last done with it. */
+export function usedBytes(): usize {
+  return top;
+}
+/** What the memory may grow to. */
+export function limitBytes(): usize {
+  return limit;
+}
+/** What the memory would have had to grow to, at least, when it was last refused. */
+export function wantedBytes(): usize {
+  return wanted;
 }
 export function choiceAt(): usize {
   return choice;

@@ -4,6 +4,9 @@
 /** No allocation goes beyond this many bytes; the host may lower it. */
 export let limit: usize = 0xffff0000;
 
+/** Where the allocation ended that was last refused. */
+export let wanted: usize = 0;
+
 /** The first free address. */
 export let top: usize = 0;
 
@@ -31,17 +34,23 @@ export function heapStart(): usize {
 export function ensure(end: usize): bool {
   const have = <usize>memory.size() << 16;
   if (end <= have) return true;
-  if (end > limit || end < top) return false;
+  if (end > limit || end < top) {
+    wanted = end < top ? <usize>-1 : end;
+    return false;
+  }
   const need = <i32>((end - have + 0xffff) >> 16);
   // Growing is slow: take half as much again as there is, where that is allowed.
   const more = max(need, min(memory.size() >> 1, <i32>((limit - have) >> 16)));
-  return memory.grow(more) >= 0 || memory.grow(need) >= 0;
+  if (memory.grow(more) >= 0 || memory.grow(need) >= 0) return true;
+  wanted = end;
+  return false;
 }
 
 /** `bytes` of memory, aligned to 16; 0 if there is not enough. Not zeroed. */
 export function allocate(bytes: usize): usize {
   const at = top;
   const end = align(at + bytes);
+  if (end < at) wanted = <usize>-1;
   if (end < at || !ensure(end)) return 0;
   top = end;
   return at;

@@ -36,6 +36,11 @@ export interface Frontier {
 /** A problem made ready once, to be solved under any number of budgets. */
 export interface PreparedProblem {
   /**
+   * Bytes that the problem takes in the solver's memory; what a search keeps comes on top, and memoryLimitBytes holds for both.
+   * Undefined where it is not known (backend js, and problems without any choice).
+   */
+  readonly memoryBytes: number | undefined;
+  /**
    * The best choice within the budget; without one, the problem's own.
    * @throws HalpError HALP_BUDGET if there is no budget or it is no finite number; HALP_LIMIT
    */
@@ -59,6 +64,10 @@ export class Prepared implements PreparedProblem {
     this.#problem = problem;
     this.#ownBudget = ownBudget;
     this.#clock = clock;
+  }
+
+  get memoryBytes(): number | undefined {
+    return this.#problem.memoryBytes;
   }
 
   solve(budget?: number, limits: Limits = {}): Solution {

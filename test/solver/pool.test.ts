@@ -224,3 +224,30 @@ t.test("closing with work under way and waiting rejects all of it, at once and f
   await t.rejects(pool.solve(hard), { code: "HALP_POOL" });
   await pool.close();
 });
+
+t.test("a pool takes no more requests than it may hold, and takes them again when some are answered", async (t) => {
+  const pool = await createSolverPool({ workers: 1, maxOpen: 5 });
+  t.teardown(() => pool.close());
+  const { problem, budget } = randomProblem(3);
+  const held = pool.solveBatch(Array.from({ length: 4 }, () => ({ problem, budget })));
+  t.equal(pool.open, 4);
+  await t.rejects(
+    pool.solveBatch([
+      { problem, budget },
+      { problem, budget },
+    ]),
+    {
+      code: "HALP_POOL_FULL",
+      exitCode: 1,
+      message: /4 requests open and takes 5 at most: 2 more/,
+    },
+  );
+  await t.rejects(pool.solveFlatBatch(flatRequests(6, 1)), { code: "HALP_POOL_FULL" });
+  t.equal((await pool.solve(problem, budget)).status, (await held)[0]!.status, "one more fits");
+  t.equal(pool.open, 0);
+  t.equal((await pool.solveBatch(Array.from({ length: 5 }, () => ({ problem, budget })))).length, 5);
+  await t.rejects(pool.solve({ ...problem, format: "x" } as never, budget), { code: /^HALP_/ });
+  t.equal(pool.open, 0, "what fails is not open any more");
+  for (const maxOpen of [0, -1, 1.5, Number.NaN, 2 ** 40])
+    await t.rejects(createSolverPool({ maxOpen }), { code: "HALP_POOL" });
+});

@@ -216,7 +216,7 @@ t.test("the core exports what exports.ts says, in both builds", async (t) => {
     ..."denseLayout denseSolve paperLayout paperSolve cellOffsetsAt cellCostsAt cellValuesAt pickedAt".split(" "),
     ..."prefixValueAt jointEvaluate getDecodedValue getDecodedWeight frontierLayout frontierPoints pointsAt".split(" "),
     ..."getPointCount frontierDense densePointsAt getDensePointCount jointFrontierLayout jointCornersAt".split(" "),
-    ..."jointFrontier jointPointsAt getJointPointCount".split(" "),
+    ..."jointFrontier jointPointsAt getJointPointCount usedBytes limitBytes wantedBytes".split(" "),
   ].sort();
   for (const build of ["simd", "scalar"] as const)
     t.same(Object.keys(instantiateCore(compileCore(build))).sort(), expected);
@@ -282,7 +282,31 @@ t.test("a memory limit ends a search with the best so far, and refuses what cann
   verify(hard, solution);
   t.equal(solution.status, "feasible");
   t.ok(solution.gap > 0 && solution.gap < 0.01);
-  t.throws(() => solve(hard, undefined, { memoryLimitBytes: 2 ** 17 }), { code: "HALP_SOLVER_MEMORY" });
+  t.throws(() => solve(hard, undefined, { memoryLimitBytes: 2 ** 17 }), {
+    code: "HALP_SOLVER_MEMORY",
+    message: /12000 options in 200 variables needs \d\.\d MiB .*may take 0\.1 MiB: raise memoryLimitBytes/,
+  });
+  const { memoryBytes } = createSolver().prepare(hard);
+  // What it says is needed is enough; a page less is not.
+  t.ok(memoryBytes !== undefined && memoryBytes > 2 ** 17);
+  t.ok(solve(hard, undefined, { memoryLimitBytes: memoryBytes! + 2 ** 20 }).status !== "infeasible");
+  t.throws(() => solve(hard, undefined, { memoryLimitBytes: memoryBytes! - 2 ** 16 }), { code: "HALP_SOLVER_MEMORY" });
+  const pair: Problem = {
+    format: "halp.problem/1",
+    variables: ["a", "b"].map((name) => ({ name, values: Array.from({ length: 300 }, (_, i) => i) })),
+    factors: [
+      {
+        variables: ["a", "b"],
+        latency: Array.from({ length: 300 }, (_, i) => Array.from({ length: 300 }, (_, j) => i * j)),
+      },
+    ],
+  };
+  t.throws(() => solve(pair, 9000, { memoryLimitBytes: 2 ** 20 }), {
+    code: "HALP_SOLVER_MEMORY",
+    message: /a joint problem of \d+ table entries needs \d+\.\d MiB/,
+  });
+  t.ok(createSolver().prepare(pair).memoryBytes! > 300 * 300 * 8);
+  t.equal(createSolver({ backend: "js" }).prepare(pair).memoryBytes, undefined);
   t.throws(() => solve(hard, undefined, { memoryLimitBytes: Number.NaN }), { code: "HALP_LIMIT" });
 });
 

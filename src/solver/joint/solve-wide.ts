@@ -174,6 +174,7 @@ const relaxationStates = 100_000;
 export function widened(model: Model, relaxation: BackendProblem): BackendProblem {
   const relaxed = (limits: Watch): Watch => ({ ...limits, maxStates: Math.min(limits.maxStates, relaxationStates) });
   return {
+    memoryBytes: relaxation.memoryBytes,
     solve(budget, limits) {
       const search = searchWide(model, relaxation.solve(budget, relaxed(limits)), budget, limits);
       for (let step = search.next(); ; step = search.next()) if (step.done === true) return step.value;

@@ -20,6 +20,11 @@ export interface SolverPoolOptions {
   /** As of createSolver, for each worker. */
   readonly memoryLimitBytes?: number;
   /**
+   * Requests that may be open at once, over all callers, waiting or under way; what would exceed it is refused at once with
+   * HALP_POOL_FULL, whole batches as one. 1 to 2^31 - 1; default 1,000,000.
+   */
+  readonly maxOpen?: number;
+  /**
    * In browsers, where a bundler has moved the files: starts a Web Worker that runs `halp/solver/worker`. Bundlers know
    * `() => new Worker(new URL("halp/solver/worker", import.meta.url), { type: "module" })`.
    */
@@ -32,7 +37,12 @@ export interface SolverPoolOptions {
  */
 export interface SolverPool {
   readonly size: number;
-  /** @throws HalpError as solve (the promise is rejected); HALP_POOL if the pool is closed or a worker fails */
+  /** Requests that are open now: waiting or under way. */
+  readonly open: number;
+  /**
+   * @throws HalpError as solve (the promise is rejected); HALP_POOL if the pool is closed or a worker fails, HALP_POOL_FULL
+   *   where more would be open than `maxOpen`
+   */
   solve(problem: Problem, budget?: number, limits?: PoolLimits): Promise<Solution>;
   /** Answers in the order of the requests. One wrong problem rejects the whole batch; the message names it. */
   solveBatch(requests: readonly Request[], limits?: PoolLimits): Promise<Solution[]>;
@@ -69,6 +79,8 @@ type AnyCall = Pick<Call<never, never>, "waiting" | "limits" | "take" | "accept"
 /** After so many workers in a row that never answered, a place is given up. */
 const mostFailures = 3;
 
+const defaultOpen = 1_000_000;
+
 function poolError(message: string, cause?: unknown): HalpError {
   return new HalpError("HALP_POOL", message, { exitCode: 1, cause });
 }
@@ -77,26 +89,38 @@ export class WorkerPool implements SolverPool {
   readonly size: number;
   readonly #start: () => Promise<Thread>;
   readonly #setup: Setup;
+  readonly #maxOpen: number;
   readonly #places: readonly Place[];
   /** Calls with parts to take, in turn. */
   readonly #calls: AnyCall[] = [];
   readonly #open = new Set<AnyCall>();
+  #openRequests = 0;
   readonly #spare: PackedProblems[] = [];
   #nextId = 0;
   #closed: HalpError | null = null;
 
-  private constructor(start: () => Promise<Thread>, size: number, setup: Setup) {
+  private constructor(start: () => Promise<Thread>, size: number, setup: Setup, maxOpen: number) {
     this.size = size;
+    this.#maxOpen = maxOpen;
     this.#start = start;
     this.#setup = setup;
     this.#places = Array.from({ length: size }, () => ({ thread: null, jobs: [], fast: false, failures: 0 }));
   }
 
   /** @throws HalpError HALP_POOL if no thread can be started at all */
-  static async start(start: () => Promise<Thread>, size: number, setup: Setup): Promise<WorkerPool> {
-    const pool = new WorkerPool(start, size, setup);
+  static async start(
+    start: () => Promise<Thread>,
+    size: number,
+    setup: Setup,
+    maxOpen: number = defaultOpen,
+  ): Promise<WorkerPool> {
+    const pool = new WorkerPool(start, size, setup, maxOpen);
     await Promise.all(pool.#places.map((place) => pool.#fill(place)));
     return pool;
+  }
+
+  get open(): number {
+    return this.#openRequests;
   }
 
   async solve(problem: Problem, budget?: number, limits?: PoolLimits): Promise<Solution> {
@@ -140,7 +164,14 @@ export class WorkerPool implements SolverPool {
     if ("stopped" in limits)
       throw new HalpError("HALP_LIMIT", "a pool cannot ask stopped() from another thread; give it a signal instead");
     if (this.#closed !== null) throw this.#closed;
+    if (this.#openRequests + requests.length > this.#maxOpen)
+      throw new HalpError(
+        "HALP_POOL_FULL",
+        `the pool has ${this.#openRequests} requests open and takes ${this.#maxOpen} at most: ${requests.length} more are refused; try again when some are answered`,
+        { exitCode: 1 },
+      );
     const call = new Call(kind, requests, limits);
+    this.#openRequests += requests.length;
     if (call.waiting) {
       this.#calls.push(call);
       this.#open.add(call);
@@ -150,6 +181,7 @@ export class WorkerPool implements SolverPool {
       return await call.answered;
     } finally {
       this.#open.delete(call);
+      this.#openRequests -= requests.length;
     }
   }
 
@@ -262,15 +294,18 @@ export class WorkerPool implements SolverPool {
 
 /**
  * Starts a pool of solvers in worker threads; of Web Workers, in browsers.
- * @throws HalpError HALP_POOL if the number of workers is not a whole number from 1 to 256; HALP_BACKEND, HALP_LIMIT
+ * @throws HalpError HALP_POOL if the number of workers is not a whole number from 1 to 256 or maxOpen none above 0;
+ *   HALP_BACKEND, HALP_LIMIT
  */
 export async function createSolverPool(options: SolverPoolOptions = {}): Promise<SolverPool> {
-  const { workers = 2, backend = "wasm", memoryLimitBytes, startWorker } = options;
+  const { workers = 2, backend = "wasm", memoryLimitBytes, maxOpen = defaultOpen, startWorker } = options;
   if (!Number.isInteger(workers) || workers < 1 || workers > 256)
     throw new HalpError("HALP_POOL", `workers must be a whole number from 1 to 256, not ${show(workers)}`);
+  if (!Number.isInteger(maxOpen) || maxOpen < 1 || maxOpen > 2 ** 31 - 1)
+    throw new HalpError("HALP_POOL", `maxOpen must be a whole number from 1 to 2147483647, not ${show(maxOpen)}`);
   if (startWorker !== undefined && typeof startWorker !== "function")
     throw new HalpError("HALP_POOL", `startWorker must be a function that gives a Worker, not ${show(startWorker)}`);
   checkBackend(backend);
   checkMemoryLimit(memoryLimitBytes);
-  return WorkerPool.start(() => startThread(startWorker), workers, { backend, memoryLimitBytes });
+  return WorkerPool.start(() => startThread(startWorker), workers, { backend, memoryLimitBytes }, maxOpen);
 }

@@ -1,9 +1,9 @@
-import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
 import type { Classes } from "../classes.js";
 import { type GridPoints, hullCorners, type PartFinder } from "../frontier.js";
 import type { Outcome, Watch } from "../limits.js";
 import { coreStatus, frontierStatus } from "./exports.js";
+import { memoryError } from "./memory-error.js";
 import type { Residence, Tenant } from "./resident.js";
 
 /** Candidates looked at between two looks at the clock: some milliseconds. */
@@ -20,6 +20,7 @@ export class ClassProblem implements BackendProblem, Tenant {
   readonly #residence: Residence;
   readonly #classes: Classes;
   #bytes: Uint8Array | null = null;
+  readonly memoryBytes: number;
 
   /**
    * @param classes none of them empty
@@ -36,6 +37,7 @@ export class ClassProblem implements BackendProblem, Tenant {
     new Float64Array(buffer, core.valueAt() >>> 0, classes.value.length).set(classes.value);
     new Float64Array(buffer, core.weightAt() >>> 0, classes.weight.length).set(classes.weight);
     core.prepare(classes.valueTotal);
+    this.memoryBytes = core.usedBytes() >>> 0;
   }
 
   solve(budget: number, limits: Watch): Outcome {
@@ -133,11 +135,8 @@ export class ClassProblem implements BackendProblem, Tenant {
     throw this.#outOfMemory();
   }
 
-  #outOfMemory(): HalpError {
-    return new HalpError(
-      "HALP_SOLVER_MEMORY",
-      `there is not enough memory for ${this.#classes.value.length} options in ${this.#classes.count} variables; offer fewer options`,
-      { exitCode: 1 },
-    );
+  #outOfMemory() {
+    const { value, count } = this.#classes;
+    return memoryError(this.#residence.core, `a problem of ${value.length} options in ${count} variables`);
   }
 }

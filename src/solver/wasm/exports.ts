@@ -26,6 +26,10 @@ export interface CoreExports {
   preparedFrom(): number;
   preparedTo(): number;
   adopt(): void;
+  usedBytes(): number;
+  limitBytes(): number;
+  /** What the memory would have had to grow to, at least, when it was last refused. */
+  wantedBytes(): number;
   /** A status, see below. */
   begin(budget: number): number;
   run(maxStates: number, gap: number, work: number): number;

@@ -6,6 +6,7 @@ import { show } from "../show.js";
 import { relativeGap } from "../solution.js";
 import { type CoreExports, coreStatus } from "./exports.js";
 import { compileCore, instantiateCore, type WasmBuild } from "./load.js";
+import { memoryError } from "./memory-error.js";
 
 /**
  * A problem of one-variable factors as typed arrays. The options of variable i are offset[i] .. offset[i + 1] - 1; each has a
@@ -192,9 +193,7 @@ class WasmFlatSolver implements FlatSolver {
 
   #outOfMemory(): never {
     this.#count = -1;
-    throw new HalpError("HALP_SOLVER_MEMORY", "there is not enough memory for the problem; offer fewer options", {
-      exitCode: 1,
-    });
+    throw memoryError(this.#core, "the problem");
   }
 }
 

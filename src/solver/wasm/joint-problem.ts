@@ -1,9 +1,9 @@
-import { HalpError } from "../../errors.js";
 import type { BackendProblem } from "../backend.js";
 import { type Evaluate, type GridPoints, hullBetween, type PartFinder } from "../frontier.js";
 import type { Plan } from "../joint/plan.js";
 import { impossible, type Outcome, unlimited, type Watch } from "../limits.js";
 import { coreStatus, frontierStatus } from "./exports.js";
+import { memoryError } from "./memory-error.js";
 import type { Residence, Tenant } from "./resident.js";
 
 /** Candidates looked at between two looks at the clock: some milliseconds. */
@@ -73,6 +73,8 @@ export class JointProblem implements BackendProblem, Tenant {
   readonly #encoded: Encoded;
   readonly #workPerSlice: number;
   readonly #totals: { readonly valueTotal: number; readonly weightTotal: number };
+
+  memoryBytes = 0;
 
   /** @throws HalpError HALP_SOLVER_MEMORY */
   constructor(residence: Residence, plan: Plan, totals: { readonly valueTotal: number; readonly weightTotal: number }) {
@@ -210,12 +212,9 @@ export class JointProblem implements BackendProblem, Tenant {
       new Float64Array(buffer, core.tablesAt() >>> 0, tables.length).set(tables);
       enough = core.jointPrepare(this.#totals.valueTotal, this.#totals.weightTotal) !== 0;
     }
+    this.memoryBytes = core.usedBytes() >>> 0;
     if (enough) return;
     this.#residence.abandon();
-    throw new HalpError(
-      "HALP_SOLVER_MEMORY",
-      `there is not enough memory for a joint problem of ${tables.length} table entries; offer fewer options`,
-      { exitCode: 1 },
-    );
+    throw memoryError(core, `a joint problem of ${tables.length} table entries`);
   }
 }
