@@ -1,0 +1,17 @@
+/** Images with labels that the small classifier can learn, written to a folder: for tests of commands. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bytesOf, npyBytes } from "../data/files.js";
+import { patternBatch } from "../finetune/networks.js";
+
+/** 512 images to train on and 512 to test with, 3 x 8 x 8, of four classes. @param folder has to exist */
+export function writeSmallData(folder: string): void {
+  for (const [part, seed] of [
+    ["train", 1],
+    ["test", 2],
+  ] as const) {
+    const { images, labels, dims } = patternBatch([512, 3, 8, 8], 4, seed, 0.8);
+    writeFileSync(join(folder, `x_${part}.npy`), npyBytes("<f4", dims, bytesOf(images)));
+    writeFileSync(join(folder, `y_${part}.npy`), npyBytes("<i4", [512], bytesOf(labels ?? new Int32Array())));
+  }
+}

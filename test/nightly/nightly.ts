@@ -1,0 +1,108 @@
+/**
+ * `npm run nightly [-- CHECK ...] [--count N] [--seed S]`: what takes too long for the tests, with the figures that
+ * docs/guarantees.md tells. `npm run fuzz` is apart.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { differential } from "./differential.js";
+import { killRuns } from "./kills.js";
+import { type PoolLoad, poolLoad } from "./pool-load.js";
+
+interface Outcome {
+  readonly line: string;
+  readonly wrong: readonly string[];
+}
+
+interface Check {
+  /** What a count counts, and how many are done unless told otherwise. */
+  readonly unit: string;
+  readonly count: number;
+  readonly run: (count: number, seed: number) => Promise<Outcome>;
+}
+
+const say = (line: string) => console.log(line);
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+const underLoad = { callers: 24, workers: 2, requestsPerKill: 2000, maxOpen: 2000 };
+
+function poolOutcome(load: PoolLoad): Outcome {
+  const { answered, stopped, refused, repeated, killed, mostOpen, wrong, seconds, residentBytes } = load;
+  const [most] = [Math.max(...residentBytes)];
+  return {
+    line:
+      `${answered} requests answered (${stopped} stopped by a limit), ${refused} refused, ${repeated} sent again, ` +
+      `${killed} workers killed, ${mostOpen} open at most, ${mebibytes(most)} at most, ${seconds.toFixed(0)} s`,
+    wrong,
+  };
+}
+
+const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+
+const checks: Readonly<Record<string, Check>> = {
+  differential: {
+    unit: "problems",
+    count: 5000,
+    run: async (count, seed) => {
+      const { problems, joint, infeasible, wrong } = await differential(count, seed, say);
+      return { line: `${problems} problems (${joint} joint, ${infeasible} infeasible) as HiGHS solves them`, wrong };
+    },
+  },
+  pool: {
+    unit: "requests",
+    count: 100_000,
+    run: async (requests, seed) => poolOutcome(await poolLoad({ ...underLoad, requests, seed })),
+  },
+  soak: {
+    unit: "seconds",
+    count: 600,
+    run: async (seconds, seed) => {
+      const load = await poolLoad({ ...underLoad, requests: 0, seconds, seed });
+      // The first fifth is for caches and compilers to fill.
+      const { residentBytes } = load;
+      const fifth = Math.floor(residentBytes.length / 5);
+      const [early, late] = [residentBytes.slice(fifth, 2 * fifth), residentBytes.slice(-fifth)].map(median);
+      const { line, wrong } = poolOutcome(load);
+      const grown = (late ?? 0) / (early ?? 1);
+      const leak = grown > 1.1 ? [`memory grew from ${mebibytes(early ?? 0)} to ${mebibytes(late ?? 0)}`] : [];
+      return {
+        line: `${line}; ${mebibytes(early ?? 0)} in the second fifth of the time, ${mebibytes(late ?? 0)} in the last`,
+        wrong: [...wrong, ...leak],
+      };
+    },
+  },
+  kills: {
+    unit: "kills",
+    count: 200,
+    run: async (count, seed) => {
+      const root = mkdtempSync(join(tmpdir(), "halp-kills-"));
+      try {
+        const { kills, ended, wrong } = await killRuns(count, seed, root, say);
+        const by = Object.entries(kills).map(([name, n]) => `${n} of ${name}`);
+        return { line: `${count} kills (${by.join(", ")}), ${ended} runs ended as undisturbed ones`, wrong };
+      } finally {
+        rmSync(root, { recursive: true, force: true });
+      }
+    },
+  },
+};
+
+const { values, positionals } = parseArgs({
+  options: { count: { type: "string" }, seed: { type: "string", default: "1" } },
+  allowPositionals: true,
+});
+const unknown = positionals.find((name) => !(name in checks));
+if (unknown !== undefined)
+  throw new Error(`there is no check "${unknown}"; there are ${Object.keys(checks).join(", ")}`);
+let failed = 0;
+for (const name of positionals.length > 0 ? positionals : Object.keys(checks)) {
+  const { count, unit, run } = checks[name]!;
+  const asked = values.count === undefined ? count : Number(values.count);
+  say(`${name}: ${asked} ${unit}`);
+  const { line, wrong } = await run(asked, Number(values.seed));
+  for (const w of wrong.slice(0, 20)) say(`  wrong: ${w}`);
+  failed += wrong.length;
+  say(`${name}: ${line}; ${wrong.length} wrong`);
+}
+process.exitCode = failed > 0 ? 1 : 0;
