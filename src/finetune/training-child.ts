@@ -49,7 +49,7 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     ...(recipe.freezeBatchNorm === undefined ? {} : { freezeBatchNorm: recipe.freezeBatchNorm }),
     ...(job.only ? { only: job.only } : {}),
     score: job.scores,
-    masks: job.masks,
+    ...(job.masks ? { masks: job.masks } : {}),
     threads: job.threads,
   });
   await forms?.keep();

@@ -5,10 +5,11 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Model, Node } from "../graph/ir.js";
-import { float32Tensor, sizeOf } from "../graph/tensors.js";
+import { sizeOf } from "../graph/tensors.js";
 import { emitForm, emitter } from "../operators/emit.js";
 import type { ChooseForm, FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
 import type { LossGraph } from "./loss-graph.js";
+import { alongAxis, type Masks, maskGraph, type WeightMask } from "./masks.js";
 import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
 import type { Parameter } from "./prepare.js";
 
@@ -41,13 +42,6 @@ export interface TrainingGraph {
   readonly scores: readonly ChannelScore[];
 }
 
-/** Factors that a value is multiplied by along an axis, one a position; its gradient passes as if they were not there. */
-export interface Mask {
-  readonly value: string;
-  readonly axis: number;
-  readonly factors: Float32Array;
-}
-
 export interface TrainingGraphOptions {
   readonly lossGraph: LossGraph;
   readonly parameters: readonly Parameter[];
@@ -60,15 +54,15 @@ export interface TrainingGraphOptions {
   readonly freezeBatchNorm?: boolean;
   /** Values whose channels are scored along an axis for importance, from the gradients that are there anyway. */
   readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
-  /** At outputs of layers or batch norms. What is scored there is the value before it. */
-  readonly masks?: readonly Mask[];
+  readonly masks?: Masks;
   /** Which of several ways to compute something is taken. Default: the plain one. */
   readonly choose?: ChooseForm;
 }
 
 /** @throws HalpError HALP_NO_GRADIENT */
 export function buildTrainingGraph(findOperator: FindOperator, options: TrainingGraphOptions): TrainingGraph {
-  const { lossGraph, parameters, optimizer, accumulate = 1 } = options;
+  const { parameters, optimizer, accumulate = 1, masks = { reads: [], gradients: [], weights: [] } } = options;
+  const { lossGraph, rules } = maskGraph(options.lossGraph, masks);
   const { analyzed, loss } = lossGraph;
   const names = parameters.map((p) => p.name);
   const forms = new Map<Node, TrainingForm>();
@@ -90,25 +84,6 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     builder.node("Identity", [made], {}, { outputs: node.outputs });
     return true;
   };
-  const masks = new Map((options.masks ?? []).map((mask) => [mask.value, mask]));
-  const unmasked = new Map<string, string>();
-  /** A node whose output is masked makes it under another name, and the masked value takes its own. */
-  const maskBehind = (builder: GraphBuilder, node: Node): Node => {
-    const [value = ""] = node.outputs;
-    const mask = masks.get(value);
-    if (!mask) return node;
-    const before = builder.freshName(`${value} unmasked`);
-    unmasked.set(value, before);
-    return { ...node, outputs: [before, ...node.outputs.slice(1)] };
-  };
-  const placeMask = (builder: GraphBuilder, value: string): void => {
-    const mask = masks.get(value);
-    const before = unmasked.get(value);
-    if (!mask || before === undefined) return;
-    const dims = (analyzed.types.get(value)?.dims ?? []).map((_, i) => (i === mask.axis ? mask.factors.length : 1));
-    const factors = builder.initializer(float32Tensor(builder.freshName(`mask of ${value}`), dims, mask.factors));
-    builder.node("Mul", [before, factors], {}, { outputs: [value] });
-  };
   const builder = copyNetwork(analyzed, [...names, ...statistics], (b, node) => {
     const trains = !options.freezeBatchNorm && lossGraph.own.has(node);
     const rule = trains ? findOperator(node.opType, node.domain)?.training : undefined;
@@ -124,16 +99,14 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
       running.push(...form.statistics);
     }
     replaced.push(form?.node ?? node);
-    const placed = maskBehind(b, form?.node ?? node);
-    if (form || !placeInForm(b, placed)) b.add(placed);
-    placeMask(b, node.outputs[0] ?? "");
+    if (form || !placeInForm(b, node)) b.add(form?.node ?? node);
   });
   const inTraining: AnalyzedGraph = { ...analyzed, graph: { ...analyzed.graph, nodes: replaced } };
   const e = emitter({ builder, opset: analyzed.opset });
   const scored = options.score ?? [];
   const { gradientOf } = emitBackward({
     analyzed: inTraining,
-    findOperator: byNode(findOperator, forms),
+    findOperator: byNode(findOperator, forms, rules),
     builder,
     seeds: [{ value: loss, gradient: builder.float32(1, analyzed.types.get(loss)?.dims ?? []) }],
     wrt: [...names, ...scored.filter((s) => !s.byBatchNorm).map((s) => s.value)],
@@ -149,9 +122,13 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const trained = parameters.filter((p) => gradientOf.has(p.name));
   if (trained.length === 0)
     throw new HalpError("HALP_NOTHING_TO_TRAIN", "The loss depends on no weight that halp can train.");
+  const hold =
+    ({ name, dims }: Parameter) =>
+    (gradient: string, { axis, factors }: WeightMask): string =>
+      e.mul(gradient, builder.initializer(alongAxis(builder.freshName(`mask of ${name}`), factors, axis, dims.length)));
   const accumulated: Slot[] = [];
   let gradients = trained.map((p) => {
-    const own = gradientOf.get(p.name) ?? "";
+    const own = masks.weights.filter(({ name }) => name === p.name).reduce(hold(p), gradientOf.get(p.name) ?? "");
     if (accumulate === 1) return own;
     const input = builder.input(builder.freshName(`gradients of ${p.name} so far`), p.dims);
     const sum = e.add(input, e.mul(own, e.scalar(1 / accumulate)));
@@ -203,13 +180,12 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     }
     const dz = gradientOf.get(value);
     if (dz === undefined) return { value, output: "" };
-    const z = unmasked.get(value) ?? value;
     if (axis !== 1) {
       const others = dims.map((_, i) => i).toSpliced(axis, 1);
-      return { value, output: handOut(e.reduceSum(e.mul(z, dz), others, false), `score at ${value}`, [channels]) };
+      return { value, output: handOut(e.reduceSum(e.mul(value, dz), others, false), `score at ${value}`, [channels]) };
     }
     const rows = [dims[0] ?? 1, channels, 1, sizeOf(dims.slice(2))];
-    const perSample = e.matMul(e.reshape(z, rows), e.reshape(dz, rows), { transB: true });
+    const perSample = e.matMul(e.reshape(value, rows), e.reshape(dz, rows), { transB: true });
     const sum = e.reshape(e.reduceSum(perSample, [0], false), [channels]);
     return { value, output: handOut(sum, `score at ${value}`, [channels]) };
   });
@@ -241,16 +217,15 @@ function runningStatistics({ analyzed, own }: LossGraph, findOperator: FindOpera
 }
 
 /** Rules by operator, but for nodes that have one of their own. */
-function byNode(findOperator: FindOperator, forms: ReadonlyMap<Node, TrainingForm>) {
+function byNode(
+  findOperator: FindOperator,
+  forms: ReadonlyMap<Node, TrainingForm>,
+  rules: ReadonlyMap<Node, GradientRule>,
+) {
   return (opType: string, domain: string): { readonly gradient?: GradientRule } | undefined => {
     const spec = findOperator(opType, domain);
-    if (!spec?.training) return spec;
+    if (!spec?.gradient || (!spec.training && rules.size === 0)) return spec;
     const { gradient } = spec;
-    return {
-      gradient: (c) => {
-        const own = forms.get(c.node)?.gradient ?? gradient;
-        return own ? own(c) : [];
-      },
-    };
+    return { gradient: (c) => (forms.get(c.node)?.gradient ?? rules.get(c.node) ?? gradient)(c) };
   };
 }

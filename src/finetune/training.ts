@@ -4,8 +4,8 @@ import type { Model } from "../graph/ir.js";
 import { decodeModel, encodeModel } from "../onnx/index.js";
 import { spawnChild } from "../runtime/index.js";
 import type { LossTerm } from "./losses.js";
+import type { Masks } from "./masks.js";
 import { checkRecipe, type Recipe } from "./recipe.js";
-import type { Mask } from "./training-graph.js";
 
 /** A value whose channels are scored while training: from the gradients of the very batches that are trained on. */
 export interface ScoreSite {
@@ -39,7 +39,7 @@ export interface TrainingJob {
   readonly scores?: readonly ScoreSite[];
   /** Channels that {@link ScoreSite.channels} speaks of. */
   readonly channelCount?: number;
-  readonly masks?: readonly Mask[];
+  readonly masks?: Masks;
 }
 
 /** What the child is told: models as bytes. */
@@ -53,7 +53,7 @@ export interface JobMessage {
   readonly formFiles?: FormFiles;
   readonly scores: readonly ScoreSite[];
   readonly channelCount: number;
-  readonly masks: readonly Mask[];
+  readonly masks?: Masks;
   readonly only?: readonly string[];
 }
 type LossMessage =
@@ -131,7 +131,7 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
       ...(job.formFiles ? { formFiles: job.formFiles } : {}),
       scores: job.scores ?? [],
       channelCount: job.channelCount ?? 0,
-      masks: job.masks ?? [],
+      ...(job.masks ? { masks: job.masks } : {}),
       ...(job.only ? { only: job.only } : {}),
     };
     const opened = await child.request<OpenedTraining>("open", message);

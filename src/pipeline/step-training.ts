@@ -3,13 +3,11 @@
  * channels' importance is gathered from those very batches' gradients (arXiv 2110.10811, section 3.4).
  */
 import { join } from "node:path";
-import type { Coupling, Plan } from "../coupling/index.js";
 import type { Augmentation } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import {
   findParameters,
   type LossTerm,
-  type Mask,
   needsTeacher,
   openTraining,
   prepareForTraining,
@@ -24,7 +22,8 @@ import { analyzeGraph } from "../graph/infer.js";
 import { isDynamic } from "../graph/input-dims.js";
 import type { Model } from "../graph/ir.js";
 import { findOperator } from "../operators/index.js";
-import { collectSaliency, findSites, type Saliency, type Site } from "../saliency/index.js";
+import { collectSaliency, findSites, type Saliency } from "../saliency/index.js";
+import { masksOf } from "./channel-masks.js";
 import { type EpochsResult, runEpochs, stepsOf } from "./epochs.js";
 import { defaultLoss } from "./finetune.js";
 import { runFiles } from "./run-folder.js";
@@ -37,8 +36,8 @@ export interface StepTrainingOptions {
   /** Steps of training on each network of the schedule, from whose gradients importance comes. Default 0: none. */
   readonly batchesPerStep?: number;
   /**
-   * Removed channels may come back while the loop lasts: they are zero in the forward pass, but learn as if they were not, and
-   * at each step all channels are chosen from anew. Default false: what is gone is gone.
+   * Removed channels may come back while the loop lasts: they are read as zero and their weights held, their scores tell what
+   * they would bring, and at each step all channels are chosen from anew. Default false: what is gone is gone.
    */
   readonly soft?: boolean;
   /** Times through the data after the last step. Default 0. */
@@ -130,7 +129,7 @@ export async function openStepTraining(
       const { channelCount } = coupling;
       using training = await open(analyzed.model, {
         ...(byGradient ? { scores, channelCount } : {}),
-        ...(stage.mask ? { masks: masksOf(sites, coupling, stage.mask) } : {}),
+        ...(stage.mask ? { masks: masksOf(analyzed, coupling, stage.mask) } : {}),
       });
       await take(training, stage.keptOf);
       const total = new Float64Array(coupling.channelCount);
@@ -198,19 +197,6 @@ export async function openStepTraining(
       return result;
     },
   };
-}
-
-/** One for what a plan keeps, zero for the rest, at the values that make channels. */
-function masksOf(sites: readonly Site[], coupling: Coupling, plan: Plan): Mask[] {
-  const kept = new Uint8Array(coupling.channelCount);
-  plan.kept.forEach((positions, g) => {
-    for (const i of positions) kept[(coupling.groups[g]?.start ?? 0) + i] = 1;
-  });
-  return sites.map(({ value, axis, channels }) => ({
-    value,
-    axis,
-    factors: Float32Array.from(channels, (c) => (c < 0 ? 1 : (kept[c] as number))),
-  }));
 }
 
 /** Criteria of the weights alone look at what was learnt. */

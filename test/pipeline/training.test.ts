@@ -280,6 +280,25 @@ t.test("softly: what was removed in a step may come back in the next", async (t)
   });
 });
 
+t.test("softly: what is removed keeps a score, that of coming back", async (t) => {
+  await prune({
+    ...loopOptions("soft-scored"),
+    steps: 3,
+    training: { batchesPerStep: 4, batch: 16, soft: true, recipe },
+  });
+  const read = (name: string) => JSON.parse(readFileSync(join(folder, "soft-scored", name), "utf8"));
+  const removed: Record<string, { kept: number[]; size: number }> = read("step-2.json").groups;
+  const { groups } = read("search.json") as { groups: { name: string; scores: number[] }[] };
+  let gone = 0;
+  for (const { name, scores } of groups) {
+    const { kept, size } = removed[name] ?? { kept: [], size: 0 };
+    if (kept.length === size) continue;
+    gone += size - kept.length;
+    t.ok(scores.length === size && scores.every((s) => s > 0), `${name}: ${scores}`);
+  }
+  t.ok(gone > 0, `${gone} were gone in the second step`);
+});
+
 t.test("training without data, or with stand-ins, is refused", async (t) => {
   const base: PruneOptions = {
     model,
