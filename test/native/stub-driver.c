@@ -33,16 +33,16 @@ typedef struct {
   int calls;
   int since_switch;
 } Function;
-static Function functions[64];
-static int function_count;
-static char last_switch[128];
+static _Thread_local Function functions[64];
+static _Thread_local int function_count;
+static _Thread_local char last_switch[128];
 
-static int live;
-static size_t live_bytes;
-static double clock_ms;
+static _Thread_local int live;
+static _Thread_local size_t live_bytes;
+static _Thread_local double clock_ms;
 /* While a stream is captured what is queued takes its time when the graph is launched. */
-static const void* captured_stream;
-static double captured_ms;
+static _Thread_local const void* captured_stream;
+static _Thread_local double captured_ms;
 
 static Function* function_named(const char* name) {
   for (int i = 0; i < function_count; i++)
@@ -123,8 +123,8 @@ typedef struct Block {
   struct Block *next, *previous;
   size_t bytes, unused; /* unused keeps what follows aligned to 16 bytes */
 } Block;
-static Block* blocks;
-static int reclaimed; /* blocks that only the end of their context freed */
+static _Thread_local Block* blocks;
+static _Thread_local int reclaimed; /* blocks that only the end of their context freed */
 EXPORT int stub_reclaimed(void) { return reclaimed; }
 
 static void free_block(Block* block) {
@@ -138,7 +138,7 @@ static void free_block(Block* block) {
 
 static _Thread_local int pushed[16];
 static _Thread_local int pushed_count;
-static int retained[16];
+static _Thread_local int retained[16];
 #define CONTEXT \
   if (pushed_count == 0) return INVALID_CONTEXT
 
