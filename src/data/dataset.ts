@@ -1,5 +1,6 @@
 /** What every reader gives: samples of one shape, in batches, with labels where there are any. */
 import type { Augmentation } from "./augment.js";
+import type { UnpackLimits } from "./unpack.js";
 
 export interface Batch {
   /** Row-major values of the whole batch, normalised. Owned by the receiver: no later batch writes into it. */
@@ -92,4 +93,6 @@ export interface DatasetSpec {
   readonly fit?: "cover" | "stretch";
   /** Number of classes that the network tells apart: a label at or above it is refused (HALP_LABEL_RANGE). */
   readonly classes?: number;
+  /** Bounds on what compressed files may come to. */
+  readonly limits?: UnpackLimits;
 }

@@ -9,3 +9,4 @@ export { createRandom, fillGaussian, fillUniform, permutation, type Random, shuf
 export { sceneDataset } from "./scenes.js";
 export { syntheticDataset } from "./synthetic.js";
 export { requireLabels, targetsOf } from "./targets.js";
+export type { UnpackLimits } from "./unpack.js";

@@ -19,7 +19,7 @@ export const idxName = /^(.*?)(images|labels)([-.]idx\d-ubyte)?(\.gz)?$/;
 export async function openIdx(spec: DatasetSpec): Promise<Dataset> {
   const file = await imagesFile(spec);
   const labelsPath = spec.labels ?? (await labelsBeside(file));
-  const array = parseIdx(await readBytes(file), file);
+  const array = parseIdx(await readBytes(file, spec.limits), file);
   const labels = labelsPath === undefined ? undefined : await openLabels(labelsPath, spec);
   return arrayDataset(`IDX images in ${file}`, file, memoryStore(array), labels, spec, {});
 }

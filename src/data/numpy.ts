@@ -1,6 +1,5 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { unzipSync } from "fflate";
 import { arrayDataset } from "./array-dataset.js";
 import { memoryStore, npyStore } from "./array-store.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
@@ -9,6 +8,7 @@ import { labelsFrom, openLabels } from "./label-array.js";
 import { parseNpy } from "./npy.js";
 import type { NumberArray } from "./numbers.js";
 import { namesInFolder, readBytes } from "./read-bytes.js";
+import { type UnpackLimits, unpackZip } from "./unpack.js";
 
 /** Which array holds the samples, most telling name first; NumPy names what it was not told a name for arr_0. */
 function sampleNames(split: "train" | "test"): readonly string[] {
@@ -49,13 +49,13 @@ async function samplesFile(spec: DatasetSpec): Promise<string> {
 /**
  * Samples and labels in one .npz archive: `x_test` and `y_test` (or `x` and `y`, `images` and `labels`, `arr_0` and `arr_1`).
  * Held in memory unpacked; other arrays of the archive are not unpacked.
- * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT, HALP_DATA_SHAPE, HALP_LABEL_RANGE, HALP_DATA_OPTION
+ * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT, HALP_DATA_SHAPE, HALP_DATA_LIMIT, HALP_LABEL_RANGE, HALP_DATA_OPTION
  */
 export async function openNpz(spec: DatasetSpec): Promise<Dataset> {
   const file = spec.path;
-  const archive = await readBytes(file);
+  const archive = await readBytes(file, spec.limits);
   const names: string[] = [];
-  unpack(archive, file, (name) => {
+  unpackZip(archive, file, (name) => {
     names.push(name);
     return false;
   });
@@ -69,11 +69,11 @@ export async function openNpz(spec: DatasetSpec): Promise<Dataset> {
   }
   const own = labelName(samples);
   const take = new Set([samples, own].map((name) => `${name}.npy`));
-  const arrays = unpack(archive, file, (name) => take.has(name));
-  const bytes = arrays[`${samples}.npy`];
+  const arrays = unpackZip(archive, file, (name) => take.has(name), spec.limits);
+  const bytes = arrays.get(`${samples}.npy`);
   if (!bytes) throw formatError(file, `"${samples}" is no .npy array, or its place in the archive is broken.`);
   const x = parseNpy(bytes, `${file}(${samples})`);
-  const y = own === samples ? undefined : arrays[`${own}.npy`];
+  const y = own === samples ? undefined : arrays.get(`${own}.npy`);
   const labels = spec.labels
     ? await openLabels(spec.labels, spec)
     : y && labelsFrom(parseNpy(y, `${file}(${own})`), spec, `${file}(${own})`);
@@ -82,22 +82,11 @@ export async function openNpz(spec: DatasetSpec): Promise<Dataset> {
 
 /**
  * All arrays of an .npz archive, by the names that `numpy.savez` was given.
- * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT
+ * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT, HALP_DATA_LIMIT
  */
-export async function readNpz(file: string): Promise<Map<string, NumberArray>> {
-  const arrays = unpack(await readBytes(file), file, (name) => name.endsWith(".npy"));
+export async function readNpz(file: string, limits: UnpackLimits = {}): Promise<Map<string, NumberArray>> {
+  const arrays = unpackZip(await readBytes(file, limits), file, (name) => name.endsWith(".npy"), limits);
   return new Map(
-    Object.entries(arrays).map(([name, bytes]) => [
-      name.slice(0, -4),
-      parseNpy(bytes, `${file}(${name.slice(0, -4)})`),
-    ]),
+    [...arrays].map(([name, bytes]) => [name.slice(0, -4), parseNpy(bytes, `${file}(${name.slice(0, -4)})`)]),
   );
-}
-
-function unpack(archive: Uint8Array, file: string, take: (name: string) => boolean): Record<string, Uint8Array> {
-  try {
-    return unzipSync(archive, { filter: ({ name }) => take(name) });
-  } catch (cause) {
-    throw formatError(file, `not a zip archive, or a broken one (${(cause as Error).message}).`, cause);
-  }
 }

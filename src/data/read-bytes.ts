@@ -1,27 +1,19 @@
 import { readdir, readFile, stat } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
-import { fileError, formatError } from "./errors.js";
-
-const inflate = promisify(gunzip);
+import { fileError } from "./errors.js";
+import { type UnpackLimits, unpackGzip } from "./unpack.js";
 
 /**
  * A whole file, unpacked where it is gzipped (by its first bytes, not by its name).
- * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT
+ * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT, HALP_DATA_LIMIT
  */
-export async function readBytes(path: string): Promise<Uint8Array> {
+export async function readBytes(path: string, limits: UnpackLimits = {}): Promise<Uint8Array> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (cause) {
     throw fileError(path, cause);
   }
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  try {
-    return await inflate(bytes);
-  } catch (cause) {
-    throw formatError(path, `its gzip data is broken or truncated (${(cause as Error).message}).`, cause);
-  }
+  return bytes[0] === 0x1f && bytes[1] === 0x8b ? unpackGzip(bytes, path, limits) : bytes;
 }
 
 /** Names in a folder; undefined where the path is a file. @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT */

@@ -8,7 +8,11 @@ export interface DecodeLimits {
   readonly graphDepth?: number;
   /** Nodes, tensors, values and attributes in all. Default 1 million. */
   readonly objects?: number;
+  /** Of the model file itself; its external data is bounded by the files that it lies in. Default 2^34. */
+  readonly fileBytes?: number;
 }
+
+export const defaultLimits: Required<DecodeLimits> = { graphDepth: 32, objects: 1_000_000, fileBytes: 2 ** 34 };
 
 /** An object of the IR while it is being read. */
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -1,7 +1,14 @@
 import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import { HalpError } from "../errors.js";
 import type { Model, OpsetImport, StringEntry, Tensor } from "../graph/ir.js";
-import { type DecodeContext, type DecodeLimits, formatError, type Mutable, remembered } from "./decode-context.js";
+import {
+  type DecodeContext,
+  type DecodeLimits,
+  defaultLimits,
+  formatError,
+  type Mutable,
+  remembered,
+} from "./decode-context.js";
 import { decodeGraph } from "./decode-graph.js";
 import { decodeEntry } from "./entry.js";
 import { MODEL, OPSET } from "./schema.js";
@@ -31,7 +38,7 @@ export function decodeModelWith(
   // A plain view: `slice` of a Buffer would not copy.
   const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const { file } = options;
-  const limits = { graphDepth: 32, objects: 1_000_000, ...options.limits };
+  const limits = { ...defaultLimits, ...options.limits };
   const context: DecodeContext = { file, limits, resolveExternal, copies: [], objects: 0 };
   if (bytes.byteLength === 0) throw formatError(context, "The file is empty; expected an ONNX model.");
   const seen = { irVersion: false };

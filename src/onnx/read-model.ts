@@ -3,6 +3,7 @@ import { HalpError } from "../errors.js";
 import type { Model, Tensor } from "../graph/ir.js";
 import { lazyTensor } from "../graph/lazy-tensor.js";
 import { type DecodeOptions, decodeModel, decodeModelWith } from "./decode.js";
+import { defaultLimits } from "./decode-context.js";
 import { openLazily } from "./lazy-file.js";
 import { mapTensors, tensorsOf } from "./map-tensors.js";
 import { lazyExternal, readExternal } from "./read-external.js";
@@ -28,6 +29,13 @@ export async function readModel(path: string, options: ReadOptions = {}): Promis
   const { lazyAbove = defaults, ...others } = options;
   const named = { ...others, file: path };
   const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  const { fileBytes } = { ...defaultLimits, ...options.limits };
+  if (size > fileBytes)
+    throw new HalpError(
+      "HALP_ONNX_LIMIT",
+      `The model takes ${size} bytes, more than the ${fileBytes} that are allowed; raise limits.fileBytes to read it.`,
+      { file: path },
+    );
   const large = size > lazyAbove.modelBytes ? readLarge(path, named, lazyAbove.tensorBytes) : undefined;
   if (large) return large;
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {

@@ -1,4 +1,5 @@
 /** What is no ONNX model, or a broken one. */
+import { join } from "node:path";
 import t from "tap";
 import { decodeModel, encodeModel, readModel, validateModel } from "../../src/onnx/index.js";
 import { floats, graph, message, model, modelOf, node, value } from "./support.js";
@@ -87,6 +88,12 @@ t.test("nesting and number of objects are limited", async (t) => {
 });
 
 t.test("files that cannot be read", async (t) => {
+  const large = join(t.testdir({ "large.onnx": "x".repeat(1000) }), "large.onnx");
+  await t.rejects(readModel(large, { limits: { fileBytes: 999 } }), {
+    code: "HALP_ONNX_LIMIT",
+    message: /limits\.fileBytes/,
+  });
+  await t.rejects(readModel(large, { limits: { fileBytes: 1000 } }), { code: "HALP_ONNX_FORMAT" });
   await t.rejects(readModel("no/such/model.onnx"), {
     code: "HALP_FILE_MISSING",
     exitCode: 2,
