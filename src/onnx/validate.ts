@@ -13,7 +13,8 @@ import { MalformedMessage, readMessage } from "./wire.js";
 /**
  * Checks that every value is defined once and before it is read, and that tensors hold as many elements as they say.
  * @throws HalpError HALP_ONNX_MISSING_VALUE (a weight or an input that nothing defines), HALP_ONNX_NOT_SORTED,
- * HALP_ONNX_DUPLICATE_VALUE, HALP_ONNX_TENSOR_SIZE, HALP_ONNX_FORMAT (a node without operator)
+ * HALP_ONNX_DUPLICATE_VALUE, HALP_ONNX_TENSOR_SIZE, HALP_ONNX_FORMAT (a node without operator), HALP_ONNX_NAME (such as
+ * "__proto__")
  */
 export function validateModel(model: Model, options: { readonly file?: string } = {}): void {
   validateGraph(model.graph, new Set(), options);
@@ -61,6 +62,9 @@ function validateNode(
   const here = { ...where, ...inNode(node) };
   if (node.opType === "")
     throw new HalpError("HALP_ONNX_FORMAT", `${described(node)} names no operator; export the model again.`, here);
+  checkName(node.name, "a node", here);
+  checkName(node.opType, "an operator", here);
+  for (const name of node.attributes.keys()) checkName(name, "an attribute", here);
   for (const [slot, name] of node.inputs.entries()) {
     if (name === "" || own.has(name) || outer.has(name)) continue;
     if (toCome.has(name))
@@ -93,7 +97,23 @@ function validateTensor(tensor: Tensor, where: Where): void {
   );
 }
 
+/** What every object of JavaScript has: as a key it would be taken for that, here or in the runtime. */
+const reserved: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype));
+
+function checkName(name: string, what: string, where: Where): void {
+  if (reserved.has(name))
+    throw new HalpError(
+      "HALP_ONNX_NAME",
+      `The model calls ${what} "${name}", which cannot be a name here; rename it.`,
+      {
+        ...where,
+        name,
+      },
+    );
+}
+
 function define(defined: Set<string>, name: string, what: string, where: Where): void {
+  checkName(name, "a value", where);
   if (defined.has(name))
     throw new HalpError(
       "HALP_ONNX_DUPLICATE_VALUE",

@@ -57,7 +57,7 @@ t.test("models that are incomplete", async (t) => {
   writeFileSync(file("no-data.onnx"), encodeModel(withWeight("weights.bin")));
   writeFileSync(file("outside.onnx"), encodeModel(withWeight("../../package.json")));
   for (const [name, code] of [
-    ["no-weight.onnx", /HALP_GRAPH_VALUE_MISSING/],
+    ["no-weight.onnx", /HALP_ONNX_MISSING_VALUE/],
     ["no-data.onnx", /HALP_EXTERNAL_DATA_MISSING/],
     ["outside.onnx", /HALP_EXTERNAL_DATA_/],
   ] as const) {

@@ -153,6 +153,13 @@ t.test("validateModel", async (t) => {
     "a node makes what is an initialiser",
   );
   refused({ initializers: [w, w] }, { code: "HALP_ONNX_DUPLICATE_VALUE" }, "two initialisers of one name");
+  for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    const code = { code: "HALP_ONNX_NAME", message: new RegExp(`"${name}"`) };
+    refused({ nodes: [node("Relu", ["x"], [name]), node("Add", [name, "w"], ["y"])] }, code, `a value called ${name}`);
+    refused({ inputs: [x, value(name, [2])] }, code, `an input called ${name}`);
+    refused({ nodes: [{ ...node("Add", ["x", "w"], ["y"]), name }] }, code, `a node called ${name}`);
+    refused({ nodes: [node(name, ["x"], ["y"])] }, code, `an operator called ${name}`);
+  }
   refused(
     { initializers: [{ ...w, dims: [3] }] },
     { code: "HALP_ONNX_TENSOR_SIZE", message: /12 bytes.*holds 8/ },
