@@ -1,7 +1,7 @@
 export { createFormChooser, type FormChooser, type KnownForms, readForms, writeForms } from "./forms.js";
 export { reinitialized } from "./initialize.js";
 export { type LossTerm, labelsAsOf, needsLabels, needsTeacher } from "./losses.js";
-export type { GradientMask, Masks, ReadMask, WeightMask } from "./masks.js";
+export type { ReadMask } from "./masks.js";
 export { type Optimizer, ownerOf } from "./optimizer.js";
 export { findParameters, prepareForTraining, withWeights } from "./prepare.js";
 export { checkRecipe, type Recipe } from "./recipe.js";

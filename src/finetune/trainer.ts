@@ -16,7 +16,7 @@ import {
 } from "../runtime/index.js";
 import { buildLossGraph } from "./loss-graph.js";
 import type { LossTerm } from "./losses.js";
-import type { Masks } from "./masks.js";
+import type { ReadMask } from "./masks.js";
 import { corrections, type Optimizer } from "./optimizer.js";
 import { findParameters, prepareForTraining, withWeights } from "./prepare.js";
 import { buildTrainingGraph } from "./training-graph.js";
@@ -38,7 +38,7 @@ export interface TrainerOptions {
   readonly freezeBatchNorm?: boolean;
   /** Values whose channels are scored along an axis, and whether a batch norm makes them. */
   readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
-  readonly masks?: Masks;
+  readonly masks?: readonly ReadMask[];
   /** Names of what may be learnt; default all that operators learn. */
   readonly only?: readonly string[];
   /** Threads within an operator. Default 1. */

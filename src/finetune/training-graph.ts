@@ -9,7 +9,7 @@ import { sizeOf } from "../graph/tensors.js";
 import { emitForm, emitter } from "../operators/emit.js";
 import type { ChooseForm, FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
 import type { LossGraph } from "./loss-graph.js";
-import { alongAxis, type Masks, maskGraph, type WeightMask } from "./masks.js";
+import { maskReads, type ReadMask } from "./masks.js";
 import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
 import type { Parameter } from "./prepare.js";
 
@@ -54,15 +54,15 @@ export interface TrainingGraphOptions {
   readonly freezeBatchNorm?: boolean;
   /** Values whose channels are scored along an axis for importance, from the gradients that are there anyway. */
   readonly score?: readonly { readonly value: string; readonly axis: number; readonly byBatchNorm: boolean }[];
-  readonly masks?: Masks;
+  readonly masks?: readonly ReadMask[];
   /** Which of several ways to compute something is taken. Default: the plain one. */
   readonly choose?: ChooseForm;
 }
 
 /** @throws HalpError HALP_NO_GRADIENT */
 export function buildTrainingGraph(findOperator: FindOperator, options: TrainingGraphOptions): TrainingGraph {
-  const { parameters, optimizer, accumulate = 1, masks = { reads: [], gradients: [], weights: [] } } = options;
-  const { lossGraph, rules } = maskGraph(options.lossGraph, masks);
+  const { parameters, optimizer, accumulate = 1 } = options;
+  const lossGraph = maskReads(options.lossGraph, options.masks ?? []);
   const { analyzed, loss } = lossGraph;
   const names = parameters.map((p) => p.name);
   const forms = new Map<Node, TrainingForm>();
@@ -106,7 +106,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const scored = options.score ?? [];
   const { gradientOf } = emitBackward({
     analyzed: inTraining,
-    findOperator: byNode(findOperator, forms, rules),
+    findOperator: byNode(findOperator, forms),
     builder,
     seeds: [{ value: loss, gradient: builder.float32(1, analyzed.types.get(loss)?.dims ?? []) }],
     wrt: [...names, ...scored.filter((s) => !s.byBatchNorm).map((s) => s.value)],
@@ -122,13 +122,9 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const trained = parameters.filter((p) => gradientOf.has(p.name));
   if (trained.length === 0)
     throw new HalpError("HALP_NOTHING_TO_TRAIN", "The loss depends on no weight that halp can train.");
-  const hold =
-    ({ name, dims }: Parameter) =>
-    (gradient: string, { axis, factors }: WeightMask): string =>
-      e.mul(gradient, builder.initializer(alongAxis(builder.freshName(`mask of ${name}`), factors, axis, dims.length)));
   const accumulated: Slot[] = [];
   let gradients = trained.map((p) => {
-    const own = masks.weights.filter(({ name }) => name === p.name).reduce(hold(p), gradientOf.get(p.name) ?? "");
+    const own = gradientOf.get(p.name) ?? "";
     if (accumulate === 1) return own;
     const input = builder.input(builder.freshName(`gradients of ${p.name} so far`), p.dims);
     const sum = e.add(input, e.mul(own, e.scalar(1 / accumulate)));
@@ -217,15 +213,16 @@ function runningStatistics({ analyzed, own }: LossGraph, findOperator: FindOpera
 }
 
 /** Rules by operator, but for nodes that have one of their own. */
-function byNode(
-  findOperator: FindOperator,
-  forms: ReadonlyMap<Node, TrainingForm>,
-  rules: ReadonlyMap<Node, GradientRule>,
-) {
+function byNode(findOperator: FindOperator, forms: ReadonlyMap<Node, TrainingForm>) {
   return (opType: string, domain: string): { readonly gradient?: GradientRule } | undefined => {
     const spec = findOperator(opType, domain);
-    if (!spec?.gradient || (!spec.training && rules.size === 0)) return spec;
+    if (!spec?.training) return spec;
     const { gradient } = spec;
-    return { gradient: (c) => (forms.get(c.node)?.gradient ?? rules.get(c.node) ?? gradient)(c) };
+    return {
+      gradient: (c) => {
+        const own = forms.get(c.node)?.gradient ?? gradient;
+        return own ? own(c) : [];
+      },
+    };
   };
 }

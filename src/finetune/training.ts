@@ -4,7 +4,7 @@ import type { Model } from "../graph/ir.js";
 import { decodeModel, encodeModel } from "../onnx/index.js";
 import { spawnChild } from "../runtime/index.js";
 import type { LossTerm } from "./losses.js";
-import type { Masks } from "./masks.js";
+import type { ReadMask } from "./masks.js";
 import { checkRecipe, type Recipe } from "./recipe.js";
 
 /** A value whose channels are scored while training: from the gradients of the very batches that are trained on. */
@@ -39,7 +39,7 @@ export interface TrainingJob {
   readonly scores?: readonly ScoreSite[];
   /** Channels that {@link ScoreSite.channels} speaks of. */
   readonly channelCount?: number;
-  readonly masks?: Masks;
+  readonly masks?: readonly ReadMask[];
 }
 
 /** What the child is told: models as bytes. */
@@ -53,7 +53,7 @@ export interface JobMessage {
   readonly formFiles?: FormFiles;
   readonly scores: readonly ScoreSite[];
   readonly channelCount: number;
-  readonly masks?: Masks;
+  readonly masks?: readonly ReadMask[];
   readonly only?: readonly string[];
 }
 type LossMessage =

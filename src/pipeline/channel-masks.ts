@@ -1,47 +1,46 @@
 /** Channels that a plan removes for now: a training of the whole network in which they are gone. */
 import type { Coupling, Plan } from "../coupling/index.js";
-import type { GradientMask, Masks, ReadMask, WeightMask } from "../finetune/index.js";
+import type { ReadMask } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import type { Node } from "../graph/ir.js";
 
-/**
- * The network without what a plan removes: read as zero wherever channels are mixed, and its weights held, since nothing
- * tells them that they have moved enough. Its scores are those of coming back; what makes it is told nothing of it.
- */
-export function masksOf({ consumersOf, producerOf, graph }: AnalyzedGraph, coupling: Coupling, plan: Plan): Masks {
-  const gone = new Uint8Array(coupling.channelCount).fill(1);
-  plan.kept.forEach((positions, g) => {
-    const start = coupling.groups[g]?.start ?? 0;
-    for (const i of positions) gone[start + i] = 0;
+/** One for each channel that a plan removes, by global number. */
+function goneIn({ channelCount, groups }: Coupling, plan: Plan): Uint8Array {
+  const gone = new Uint8Array(channelCount);
+  groups.forEach(({ frozen, start, size }, g) => {
+    if (frozen === undefined) gone.fill(1, start, start + size);
+    for (const i of plan.kept[g] ?? []) gone[start + i] = 0;
   });
-  for (const { frozen, start, size } of coupling.groups) if (frozen !== undefined) gone.fill(0, start, start + size);
+  return gone;
+}
+
+/** The network without what a plan removes: read as zero wherever channels are summed over. */
+export function masksOf({ consumersOf, constants }: AnalyzedGraph, coupling: Coupling, plan: Plan): ReadMask[] {
+  const gone = goneIn(coupling, plan);
   const isGone = (c: number) => c >= 0 && gone[c] === 1;
-  const weights = new Set(graph.initializers.map((t) => t.name));
-  const masks = { reads: [] as ReadMask[], gradients: [] as GradientMask[], weights: [] as WeightMask[] };
-  for (const [value, axes] of coupling.axes)
+  const masks: ReadMask[] = [];
+  for (const [value, axes] of coupling.axes) {
+    if (constants.has(value)) continue;
     axes.forEach((channels, axis) => {
       if (!channels?.some(isGone)) return;
+      const groups = new Set([...channels].filter(isGone).map((c) => coupling.groupOf[c] as number));
+      const readers = (consumersOf.get(value) ?? []).filter((node) =>
+        [...groups].some((g) => coupling.groups[g]?.consumers.includes(node)),
+      );
+      const readBy = [...new Set(readers.map(({ outputs: [first = ""] }) => first))];
       const factors = Float32Array.from(channels, (c) => (isGone(c) ? 0 : 1));
-      if (weights.has(value)) masks.weights.push({ name: value, axis, factors });
-      const groups = [...new Set([...channels].filter(isGone).map((c) => coupling.groups[coupling.groupOf[c]!]))];
-      const sumsOver = (node: Node) => groups.some((g) => g?.consumers.includes(node));
-      const readBy = (consumersOf.get(value) ?? []).filter(sumsOver).map(({ outputs: [first = ""] }) => first);
-      if (weights.has(value)) return;
-      if (readBy.length > 0) masks.reads.push({ value, axis, factors, readBy: [...new Set(readBy)] });
-      // A depthwise convolution is a producer as well, and hands on what it reads.
-      const maker = producerOf.get(value);
-      if (maker && groups.some((g) => g?.producers.includes(maker)) && (sumsOver(maker) || !handsOn(maker, channels)))
-        masks.gradients.push({ value, axis, factors });
+      if (readBy.length > 0) masks.push({ value, axis, factors, readBy });
     });
-  return masks;
-
-  /** Whether some of the channels are channels of what a node reads. */
-  function handsOn(node: Node, channels: Int32Array): boolean {
-    const read = new Set(
-      node.inputs
-        .filter((x) => !weights.has(x))
-        .flatMap((x) => (coupling.axes.get(x) ?? []).flatMap((axis) => [...(axis ?? [])])),
-    );
-    return channels.some((c) => isGone(c) && read.has(c));
   }
+  return masks;
+}
+
+/** Importance where channels that are gone, and so have no gradient, count what they counted when they were last there. */
+export function withLast(
+  own: Float64Array,
+  coupling: Coupling,
+  mask: Plan | undefined,
+  last: Float64Array | undefined,
+): Float64Array {
+  const gone = mask && goneIn(coupling, mask);
+  return own.map((v, c) => (gone?.[c] === 1 ? (last?.[c] ?? 0) : v));
 }

@@ -9,6 +9,7 @@ import { findOperator } from "../operators/index.js";
 import { leastWidths } from "../problem/index.js";
 import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
 import { measureModels } from "../runtime/index.js";
+import { withLast } from "./channel-masks.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, openStandIns, type PruneData } from "./data.js";
 import { hasCheckpoint } from "./epochs.js";
 import { checkWritable, writeJson } from "./files.js";
@@ -66,7 +67,10 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   const saved = options.resume ? await readState(runFolder) : undefined;
   await clearRunFolder(runFolder, options.resume ?? false);
   if (!options.resume) await writeConfig(options);
-  if (saved) training?.weights.restore(saved.tensors);
+  if (saved && training) {
+    training.weights.restore(saved.tensors);
+    if (saved.state.lastImportance) training.lastImportance = Float64Array.from(saved.state.lastImportance);
+  }
 
   const oracle = await openOracle(options, warn);
   const densePredictedNs = await oracle.predictNs(analyzed);
@@ -200,7 +204,14 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
   const untrained = scoreOnly(data, options);
   const trains = training !== undefined && training.batchesPerStep > 0;
   const score: Score = trains
-    ? (stage, step) => (step === 0 && training.learnsFromOriginal ? untrained : training.score)(stage, step)
+    ? async (stage, step) => {
+        const first = step === 0 && training.learnsFromOriginal;
+        const own = await (first ? untrained : training.score)(stage, step);
+        if (!training.soft) return own;
+        const importance = withLast(own.importance, stage.coupling, stage.mask, training.lastImportance);
+        training.lastImportance = importance;
+        return { ...own, importance };
+      }
     : untrained;
   // What an earlier step knows of importance is of other weights, where they are trained.
   const back = trains ? 1 : lookBack;
@@ -225,7 +236,12 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
 
 /** What a run with training goes on from. */
 async function save({ training, options }: Choosing, state: RunState): Promise<void> {
-  if (training) await saveState(options.runFolder, training.weights.tensors, state);
+  if (!training) return;
+  const { lastImportance, weights } = training;
+  await saveState(options.runFolder, weights.tensors, {
+    ...state,
+    ...(lastImportance ? { lastImportance: [...lastImportance] } : {}),
+  });
 }
 
 async function writeConfig(options: PruneOptions): Promise<void> {

@@ -17,6 +17,8 @@ export interface RunState {
   readonly plan: Plan;
   readonly kept: number;
   readonly predictedNs: number;
+  /** Of each channel of the original when it was last there, where removed ones may come back. */
+  readonly lastImportance?: readonly number[];
   /** Of the network that was chosen. */
   readonly measured?: Measurement & { readonly rounds: number };
 }

@@ -36,8 +36,8 @@ export interface StepTrainingOptions {
   /** Steps of training on each network of the schedule, from whose gradients importance comes. Default 0: none. */
   readonly batchesPerStep?: number;
   /**
-   * Removed channels may come back while the loop lasts: they are read as zero and their weights held, their scores tell what
-   * they would bring, and at each step all channels are chosen from anew. Default false: what is gone is gone.
+   * Removed channels may come back while the loop lasts: they are read as zero, keep their weights and the
+   * importance they had last, and at each step all channels are chosen from anew. Default false: what is gone is gone.
    */
   readonly soft?: boolean;
   /** Times through the data after the last step. Default 0. */
@@ -55,6 +55,8 @@ export interface StepTraining {
   readonly weights: WholeWeights;
   readonly batchesPerStep: number;
   readonly soft: boolean;
+  /** What each channel of the original was worth when it was last there, if channels may come back. */
+  lastImportance?: Float64Array;
   /**
    * Whether all of the loss is distillation. The first step's network is the original, and so its own teacher: the loss is
    * 0, its gradients are rounding, from which no importance comes, and which AdamW would scale up to whole steps.

@@ -86,10 +86,12 @@ export async function prepareStep(
   for (const { node, reason } of saliency.cut) warn(`Importance misses what goes through ${node}: ${reason}`);
   const mayVanish = groupsThatMayVanish(analyzed, coupling);
   const leastNow = leastWidthsLeft(original.coupling, least, coupling, stage.origin);
-  const narrowest = (options.steps ?? 1) >= 3 && !options.training?.soft ? 0.5 : 0;
+  // A step may halve what a group has now.
+  const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
+  const present = (g: number, size: number) => stage.mask?.kept[g]?.length ?? size;
   const variables = rankVariables(coupling, saliency.importance, (group) =>
     groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id), leastNow[group.id]).filter(
-      (k) => k === 0 || k >= narrowest * group.size,
+      (k) => k === 0 || k >= narrowest * present(group.id, group.size),
     ),
   );
   const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);

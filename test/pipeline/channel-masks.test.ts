@@ -1,9 +1,10 @@
-/** Channels that are gone for now: the loss is that of the network without them, and their scores tell what they would bring. */
+/** Channels that are gone for now: loss, learning and scores are those of the network without them. */
 import t from "tap";
 import { analyzeCoupling } from "../../src/coupling/index.js";
+import type { Tensors } from "../../src/finetune/index.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { findOperator } from "../../src/operators/index.js";
-import { masksOf } from "../../src/pipeline/channel-masks.js";
+import { masksOf, withLast } from "../../src/pipeline/channel-masks.js";
 import { findSites } from "../../src/saliency/index.js";
 import { copyOf, trainerOf } from "../finetune/directions.js";
 import { patternBatch, residualNetwork } from "../finetune/networks.js";
@@ -17,28 +18,33 @@ function network() {
   const sites = findSites(analyzed, coupling);
   const group = coupling.groups.find((g) => g.frozen === undefined && g.size === 4)!;
   /** Of the one group that may be pruned, which runs through the residual sum. */
-  const masks = (kept: readonly number[]) =>
-    masksOf(analyzed, coupling, {
-      kept: coupling.groups.map((g) =>
-        Int32Array.from(g === group ? kept : Array.from({ length: g.size }, (_, i) => i)),
-      ),
-    });
-  return { model, sites, group, masks };
+  const plan = (kept: readonly number[]) => ({
+    kept: coupling.groups.map((g) => Int32Array.from(g === group ? kept : Array.from({ length: g.size }, (_, i) => i))),
+  });
+  const masks = (kept: readonly number[]) => masksOf(analyzed, coupling, plan(kept));
+  return { model, coupling, sites, plan, masks };
 }
 
-t.test("masked is as if the weights that read those channels were zero; their own weights are held", async (t) => {
-  const { model, masks } = network();
-  using trainer = trainerOf(model, 6, { masks: masks([0, 2]) });
-  const before = copyOf(trainer);
-  const zeroed = new Map(before);
-  const isGone = (i: number) => i % 2 === 1;
+const isGone = (i: number) => i % 2 === 1;
+
+/** The weights, with zeros where they read channels that are gone. */
+function without(tensors: Tensors): Tensors {
+  const zeroed = new Map(tensors);
   for (const [name, channelOf] of [
     ["conv2.weight", (i: number) => Math.floor(i / 9) % 4],
     ["fc.weight", (i: number) => i % 4],
   ] as const) {
-    const { dims, data } = before.get(name)!;
+    const { dims, data } = tensors.get(name)!;
     zeroed.set(name, { dims, data: data.map((v, i) => (isGone(channelOf(i)) ? 0 : v)) });
   }
+  return zeroed;
+}
+
+t.test("masked is as if the weights that read those channels were zero; their own weights stay", async (t) => {
+  const { model, masks } = network();
+  using trainer = trainerOf(model, 6, { masks: masks([0, 2]) });
+  const before = copyOf(trainer);
+  const zeroed = without(before);
   using other = trainerOf(model, 6, {});
   other.load(zeroed, 0);
   const here = trainer.step([batch], 0.1);
@@ -59,7 +65,7 @@ t.test("masked is as if the weights that read those channels were zero; their ow
     const [then, now] = [before.get(name)!.data, after.get(name)!.data];
     t.ok(
       then.every((v, i) => !isGone(channelOf(i)) || v === now[i]),
-      `${name} is held where channels are gone`,
+      `${name} stays where channels are gone`,
     );
     t.ok(
       then.some((v, i) => !isGone(channelOf(i)) && v !== now[i]),
@@ -73,26 +79,28 @@ t.test("masked is as if the weights that read those channels were zero; their ow
   for (let i = 0; i < 18; i++) t.ok(Math.abs(moved("conv1.weight", i) - otherMoved("conv1.weight", i)) < 1e-6);
 });
 
-t.test("the score of a channel that is gone is the slope of the loss on its way back", async (t) => {
+t.test("what stays is scored as in the network without the rest, what is gone not at all", async (t) => {
   const { model, sites, masks } = network();
-  const gone = [1, 3];
   const score = sites.map(({ value, axis, batchNorm }) => ({ value, axis, byBatchNorm: batchNorm !== undefined }));
   t.equal(score.length, 2, "behind both layers whose outputs are summed");
   using trainer = trainerOf(model, 6, { masks: masks([0, 2]), score });
-  const { scores } = trainer.step([batch], 0);
-  for (const c of gone) {
-    const lossAt = (factor: number) => {
-      const { reads, ...rest } = masks([0, 2]);
-      const there = reads.map((read) => ({
-        ...read,
-        factors: read.factors.map((f, i) => (i % 4 === c ? factor : f)),
-      }));
-      using some = trainerOf(model, 6, { masks: { reads: there, ...rest } });
-      return some.step([batch], 0).loss;
-    };
-    const slope = (lossAt(0.02) - lossAt(-0.02)) / 0.04;
-    const sum = score.reduce((total, { value }) => total + scores.get(value)![c]!, 0);
-    t.ok(Math.abs(slope) > 1e-4, `channel ${c} would matter: ${slope}`);
-    t.ok(Math.abs(sum - slope) < 0.02 * Math.abs(slope) + 2e-4, `score ${sum}, slope ${slope}`);
-  }
+  using other = trainerOf(model, 6, { score });
+  other.load(without(copyOf(other)), 0);
+  const [here, there] = [trainer, other].map((some) => some.step([batch], 0).scores);
+  for (const { value } of score)
+    for (const c of [0, 1, 2, 3]) {
+      const [own, expected] = [here!.get(value)![c]!, isGone(c) ? 0 : there!.get(value)![c]!];
+      t.ok(Math.abs(own - expected) < 1e-6, `${value}, channel ${c}: ${own}, ${expected} expected`);
+    }
+});
+
+t.test("importance of what is gone is what it was last", async (t) => {
+  const { coupling, plan } = network();
+  const own = Float64Array.from({ length: coupling.channelCount }, (_, i) => i + 1);
+  const last = own.map((v) => 10 * v);
+  const { start } = coupling.groups.find((g) => g.size === 4)!;
+  const expected = own.map((v, c) => (c === start + 1 || c === start + 3 ? 10 * v : v));
+  t.same(withLast(own, coupling, plan([0, 2]), last), expected);
+  t.same(withLast(own, coupling, undefined, last), own, "all there");
+  t.equal(withLast(own, coupling, plan([0, 2]), undefined)[start + 1], 0, "never seen");
 });

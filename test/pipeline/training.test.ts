@@ -280,7 +280,7 @@ t.test("softly: what was removed in a step may come back in the next", async (t)
   });
 });
 
-t.test("softly: what is removed keeps a score, that of coming back", async (t) => {
+t.test("softly: what is removed keeps the score it had", async (t) => {
   await prune({
     ...loopOptions("soft-scored"),
     steps: 3,
