@@ -97,11 +97,12 @@ function isDevice(d: unknown): d is TableDevice {
   );
 }
 
+const isLatency = (ns: unknown): boolean => typeof ns === "number" && Number.isFinite(ns) && ns >= 0;
+
 /** The entry, if it is whole and its configuration is what its key says. */
 function entryOf(e: unknown): FileEntry | undefined {
   const entry = e as Partial<FileEntry> | null;
-  if (typeof entry?.key !== "string" || !Number.isFinite(entry.ns) || !Number.isFinite(entry.samples?.median))
-    return undefined;
+  if (typeof entry?.key !== "string" || !isLatency(entry.ns) || !isLatency(entry.samples?.median)) return undefined;
   try {
     return layerKey(entry.config as LayerConfig) === entry.key ? (entry as FileEntry) : undefined;
   } catch {
