@@ -45,8 +45,11 @@ const checks: Readonly<Record<string, Check>> = {
     unit: "problems",
     count: 5000,
     run: async (count, seed) => {
-      const { problems, joint, infeasible, wrong } = await differential(count, seed, say);
-      return { line: `${problems} problems (${joint} joint, ${infeasible} infeasible) as HiGHS solves them`, wrong };
+      const { problems, joint, infeasible, undecided, wrong } = await differential(count, seed, say);
+      return {
+        line: `${problems} problems (${joint} joint, ${infeasible} infeasible) as HiGHS solves them, but for ${undecided} that it did not end`,
+        wrong,
+      };
     },
   },
   pool: {
