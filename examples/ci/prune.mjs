@@ -24,6 +24,8 @@ try {
     budget: { kind: "ratio", ratio: Number(percent) / 100 },
     criterion: "l1",
     seed: 1,
+    // A build machine is seldom quiet: not much is gained by waiting for it.
+    patienceMs: 5000,
     ...(cacheDir ? { cacheDir } : {}),
     signal: stop.signal,
     onWarning: (message) => console.error(`warning: ${message}`),

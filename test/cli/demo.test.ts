@@ -64,6 +64,7 @@ const small = (name: string): DemoOptions => ({
   // So low that however busy the machine is something has to go.
   budget: "50%",
   seed: 1,
+  patience: "0",
   cache: join(folder, "cache"),
   sizes: {
     ofEachDigit: 50,

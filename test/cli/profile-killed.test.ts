@@ -19,7 +19,7 @@ const folder = t.testdir();
 const cache = join(folder, "cache");
 const model = join(folder, "small.onnx");
 writeSmallModel(model, 64);
-const args = ["profile", model, "-o", join(folder, "table.json"), "--cache", cache, "--json"];
+const args = ["profile", model, "-o", join(folder, "table.json"), "--cache", cache, "--patience", "0", "--json"];
 
 const journal = () => {
   const name = existsSync(cache) ? readdirSync(cache).find((n) => n.endsWith(".jsonl")) : undefined;

@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { readModel } from "../../src/onnx/index.js";
-import { runHalp } from "./run-halp.js";
+import { latencyCache, runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
 
 const folder = t.testdir({ out: {} });
 const file = (name: string) => join(folder, name);
 writeSmallModel(file("model.onnx"), 64, ["N", 3, 32, 32]);
-const common = ["--patience", "0", "--criterion", "l1", "--cache", file("cache"), "--run", file("run")];
+const common = ["--patience", "0", "--criterion", "l1", "--cache", latencyCache, "--run", file("run")];
 const prune = (...args: string[]) => runHalp(["prune", file("model.onnx"), ...common, ...args]);
 
 t.test("a budget", async (t) => {

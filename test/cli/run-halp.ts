@@ -9,6 +9,9 @@ export interface Ran {
 
 export const halpMain = "build/src/cli/main.js";
 
+/** Measured latencies, for tests that only need some: what one has measured the next need not. */
+export const latencyCache = "build/test/latency-cache";
+
 export async function runHalp(args: readonly string[], stdin = ""): Promise<Ran> {
   const child = spawn(process.execPath, [halpMain, ...args], { env: { ...process.env, NO_COLOR: "1" } });
   let stdout = "";

@@ -1,7 +1,7 @@
 /** A latency table of the small classifier that no machine measured: for tests whose results must not depend on the machine. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { LayerConfig } from "../../src/latency/index.js";
-import { runHalp } from "./run-halp.js";
+import { latencyCache, runHalp } from "./run-halp.js";
 
 const elements = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
 
@@ -14,8 +14,8 @@ function nsOf({ inputs, constants }: LayerConfig): number {
 }
 
 /** Lists the layers of a model by `halp profile`, and gives each the same latency on every machine. */
-export async function writeSmallTable(model: string, path: string, batch: number, cache: string): Promise<void> {
-  const args = ["profile", model, "-o", path, "--batch", String(batch), "--cache", cache, "--patience", "0"];
+export async function writeSmallTable(model: string, path: string, batch: number): Promise<void> {
+  const args = ["profile", model, "-o", path, "--batch", String(batch), "--cache", latencyCache, "--patience", "0"];
   const { status, stderr } = await runHalp(args);
   if (status !== 0) throw new Error(stderr);
   const table = JSON.parse(readFileSync(path, "utf8"));

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { runHalp } from "./run-halp.js";
+import { latencyCache, runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
 
 const folder = t.testdir();
@@ -13,7 +13,7 @@ const json = async (...args: string[]) => {
   t.equal(ran.status, 0, ran.stderr);
   return JSON.parse(ran.stdout);
 };
-const measuring = ["--cache", file("cache"), "--patience", "0"];
+const measuring = ["--cache", latencyCache, "--patience", "0"];
 const prune = (table: string, ...more: string[]) =>
   runHalp([
     "prune",

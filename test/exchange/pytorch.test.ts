@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { readModel } from "../../src/onnx/index.js";
 import { createSession, floatsOf } from "../../src/runtime/index.js";
-import { runHalp } from "../cli/run-halp.js";
+import { latencyCache, runHalp } from "../cli/run-halp.js";
 
 const python = ["/usr/bin/python3", "python3"].find(
   (path) => spawnSync(path, ["-c", "import torch, numpy"], { stdio: "ignore" }).status === 0,
@@ -80,7 +80,7 @@ else:
 `;
 
 /** Of both runs: most of their layers are the same. */
-const cache = t.testdir();
+const cache = latencyCache;
 const skip = python === undefined ? "python3-torch is not installed" : false;
 
 for (const [what, limits] of [

@@ -155,7 +155,7 @@ t.test("and it tells the story of the demo, page and all", async (t) => {
      const { signal } = new AbortController();
      const io = processIo(signal);
      const context = { io, signal, warn: () => {}, progress: makeProgress(io, { quiet: true }) };
-     const options = { runFolder: "demo", budget: "60%", seed: 1, cache: "cache", sizes: ${JSON.stringify(sizes)} };
+     const options = { runFolder: "demo", budget: "60%", seed: 1, patience: "0", cache: "cache", sizes: ${JSON.stringify(sizes)} };
      const { result } = await runDemo(options, context);
      console.log(JSON.stringify(result));`,
   );

@@ -37,7 +37,7 @@ async function jobsIn(root: string): Promise<readonly Job[]> {
   writeSmallData(data);
   const cache = join(root, "cache");
   const table = join(root, "table.json");
-  await writeSmallTable(model, table, 16, cache);
+  await writeSmallTable(model, table, 16);
   const shared = ["--data", data, "--cache", cache, "--learning-rate", "0.02", "--seed", "3"];
   const whole = (folder: string, file: string) => readFileSync(join(folder, file)).toString("base64");
   const training = (command: string, options: readonly string[]): Job => ({
@@ -107,20 +107,13 @@ async function checkReadable(folder: string): Promise<void> {
 /**
  * Kills runs by turns until `count` kills have met one at work.
  * @param root an empty folder
- * @param only names of commands; all of `profile`, `prune` and `finetune` without it
  */
-export async function killRuns(
-  count: number,
-  seed: number,
-  root: string,
-  say: (line: string) => void,
-  only?: readonly string[],
-): Promise<Kills> {
+export async function killRuns(count: number, seed: number, root: string, say: (line: string) => void): Promise<Kills> {
   const random = uniform(seed);
   const wrong: string[] = [];
   const kills: Record<string, number> = {};
   let ended = 0;
-  const jobs = (await jobsIn(root)).filter(({ name }) => only?.includes(name) ?? true);
+  const jobs = await jobsIn(root);
   const expected: string[] = [];
   const durations: number[] = [];
   for (const job of jobs) {

@@ -1,16 +1,14 @@
 /** The nightly checks, in small: that they find nothing, and would find something. */
 import t from "tap";
 import { differential } from "./differential.js";
-import { killRuns } from "./kills.js";
 import { poolLoad } from "./pool-load.js";
 
 const quiet = () => {};
 
 t.test("300 problems too large for brute force, as HiGHS solves them", async (t) => {
-  const { problems, joint, infeasible, undecided, wrong } = await differential(300, 1, quiet);
+  const { problems, joint, infeasible, wrong } = await differential(300, 1, quiet);
   t.same(wrong, []);
   t.equal(problems, 300);
-  t.ok(undecided < 30, `${undecided} that HiGHS did not end`);
   t.ok(joint >= 100 && problems - joint >= 100 && infeasible > 0 && infeasible < 150, `${joint}, ${infeasible}`);
 });
 
@@ -20,11 +18,4 @@ t.test("a pool whose workers are killed gives right answers only", async (t) => 
   t.ok(load.answered > 5000, `${load.answered} answered`);
   t.ok(load.mostOpen <= 400, `${load.mostOpen} open`);
   for (const what of ["stopped", "refused", "repeated", "killed"] as const) t.ok(load[what] > 0, what);
-});
-
-t.test("finetune, killed at random moments", async (t) => {
-  const { kills, ended, wrong } = await killRuns(3, 5, t.testdir(), quiet, ["finetune"]);
-  t.same(wrong, []);
-  t.same(kills, { finetune: 3 });
-  t.ok(ended > 0);
 });

@@ -7,6 +7,7 @@ import { analyzeGraph } from "../../src/graph/infer.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { type PruneOptions, type PruneResult, prune } from "../../src/pipeline/index.js";
+import { latencyCache } from "../cli/run-halp.js";
 import { Net } from "../coupling/zoo.js";
 import { residualNet } from "./networks.js";
 
@@ -24,7 +25,7 @@ function optionsOf(over: Partial<PruneOptions>): PruneOptions {
     budget: { kind: "ratio", ratio: 0.6 },
     output: join(folder, `${name}.onnx`),
     runFolder: join(folder, name),
-    cacheDir: join(folder, "cache"),
+    cacheDir: latencyCache,
     patienceMs: 0,
     rounds: 1,
     tolerance: 1e9,
@@ -34,7 +35,7 @@ function optionsOf(over: Partial<PruneOptions>): PruneOptions {
 
 t.test("a network is pruned to a budget, step by step, and the run can be read back", async (t) => {
   const phases = new Set<string>();
-  const options = optionsOf({ steps: 3, onProgress: (p) => phases.add(p.phase) });
+  const options = optionsOf({ steps: 3, cacheDir: join(folder, "cold"), onProgress: (p) => phases.add(p.phase) });
   const result = await prune(options);
   t.equal(result.format, "halp.result/1");
   t.ok(result.predictedRatio <= 0.6, `predicted ${result.predictedRatio}`);

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { openWhatIfs, type ReportData, readRun } from "../../src/report/index.js";
-import { runHalp } from "../cli/run-halp.js";
+import { latencyCache, runHalp } from "../cli/run-halp.js";
 import { writeSmallModel } from "../cli/small-model.js";
 
 const folder = t.testdir();
@@ -18,7 +18,7 @@ function dataOf(page: string): ReportData {
 t.test("halp prune ends with the page; its problem has the chosen network as solution", async (t) => {
   writeSmallModel(at("model.onnx"), 32, ["N", 3, 16, 16]);
   const run = at("run");
-  const common = ["--patience", "0", "--criterion", "l1", "--cache", at("cache"), "--run", run, "-o", at("out.onnx")];
+  const common = ["--patience", "0", "--criterion", "l1", "--cache", latencyCache, "--run", run, "-o", at("out.onnx")];
   const ran = await runHalp(["prune", at("model.onnx"), "--budget", "60%", "--steps", "2", "--rounds", "1", ...common]);
   t.ok(ran.status === 0 || ran.status === 4, ran.stderr);
   t.ok(ran.stdout.includes(join(run, "report.html")), "says where it is");

@@ -40,6 +40,7 @@ export interface DemoOptions {
   readonly seed: number;
   readonly threads?: number;
   readonly cache?: string;
+  readonly patience?: string;
   readonly sizes: DemoSizes;
 }
 
@@ -76,6 +77,7 @@ export function demoWords(
   const threads = options.threads === undefined ? [] : ["--threads", String(options.threads)];
   const seeded = seed === 0 ? [] : ["--seed", String(seed)];
   const cache = options.cache === undefined ? [] : ["--cache", options.cache];
+  const patience = options.patience === undefined ? [] : ["--patience", options.patience];
   const batch = ["--batch", String(sizes.batch)];
   const trainBatch = String(sizes.trainBatch);
   return {
@@ -88,7 +90,7 @@ export function demoWords(
       ...[trained, "--budget", budget, ...batch, "--data", data, "--train-batch", trainBatch],
       ...["--steps", String(sizes.steps), "--train-steps", String(sizes.stepsBetween)],
       ...["--epochs", String(sizes.lastEpochs), "--optimizer", "adamw", "--learning-rate", "0.002"],
-      ...[...threads, ...seeded, ...cache, "--run", pruning, "-o", pruned],
+      ...[...threads, ...seeded, ...patience, ...cache, "--run", pruning, "-o", pruned],
     ],
     measure: [pruned, "--against", trained, ...batch, ...threads, ...seeded],
     evaluate: [pruned, "--against", trained, "--data", data],
