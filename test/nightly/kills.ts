@@ -40,7 +40,8 @@ async function jobsIn(root: string): Promise<readonly Job[]> {
   await writeSmallTable(model, table, 16);
   const shared = ["--data", data, "--cache", cache, "--learning-rate", "0.02", "--seed", "3"];
   const whole = (folder: string, file: string) => readFileSync(join(folder, file)).toString("base64");
-  const training = (command: string, options: readonly string[]): Job => ({
+  /** @param begunBy the file that a run can be gone on with from */
+  const training = (command: string, options: readonly string[], begunBy: string): Job => ({
     name: command,
     begin: (folder) => [
       command,
@@ -55,9 +56,9 @@ async function jobsIn(root: string): Promise<readonly Job[]> {
       ...shared,
     ],
     goOn: (folder) =>
-      existsSync(join(folder, "config.json"))
+      existsSync(join(folder, begunBy))
         ? [command, "--resume", folder]
-        : training(command, options).begin(folder),
+        : training(command, options, begunBy).begin(folder),
     result: (folder) => whole(folder, "out.onnx"),
   });
   const profile = (folder: string) => [
@@ -72,24 +73,28 @@ async function jobsIn(root: string): Promise<readonly Job[]> {
       goOn: profile,
       result: (folder) => [...openTable(join(folder, "table.json")).entries.keys()].sort().join("\n"),
     },
-    training("prune", [
-      ...[
-        "--table",
-        table,
-        "--budget",
-        "60%",
-        "--steps",
-        "4",
-        "--train-steps",
-        "6",
-        "--train-batch",
-        "32",
-        "--epochs",
-        "6",
+    training(
+      "prune",
+      [
+        ...[
+          "--table",
+          table,
+          "--budget",
+          "60%",
+          "--steps",
+          "4",
+          "--train-steps",
+          "6",
+          "--train-batch",
+          "32",
+          "--epochs",
+          "6",
+        ],
+        ...["--rounds", "1"],
       ],
-      ...["--rounds", "1"],
-    ]),
-    training("finetune", ["--epochs", "6"]),
+      "config.json",
+    ),
+    training("finetune", ["--epochs", "6"], "checkpoint.safetensors"),
   ];
 }
 
