@@ -1,5 +1,7 @@
 /** Runs the compiled command line in a process of its own, as a user does. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Ran {
   readonly status: number | null;
@@ -30,4 +32,22 @@ export async function runHalp(args: readonly string[], stdin = ""): Promise<Ran>
     child.on("close", resolve);
   });
   return { status, stdout, stderr };
+}
+
+/** Runs it, and kills it after a while, if it has not `ended` by itself before. */
+export async function killHalp(
+  args: readonly string[],
+  afterMs: number,
+): Promise<Pick<Ran, "status" | "stderr"> & { readonly ended: boolean }> {
+  const child = spawn(process.execPath, [halpMain, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-2000);
+  });
+  const closed = once(child, "close");
+  await Promise.race([sleep(afterMs), closed]);
+  const ended = child.exitCode !== null;
+  child.kill("SIGKILL");
+  await closed;
+  return { status: child.exitCode, stderr, ended };
 }

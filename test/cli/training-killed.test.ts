@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { uniform } from "../../src/runtime/index.js";
-import { halpMain, runHalp } from "./run-halp.js";
+import { halpMain, killHalp, runHalp } from "./run-halp.js";
 import { writeSmallData } from "./small-data.js";
 import { writeSmallModel } from "./small-model.js";
 import { writeSmallTable } from "./small-table.js";
@@ -47,13 +47,7 @@ const unfinished = (name: string) => readdirSync(at(name)).filter((file) => file
 /** Starts or goes on with a run, and kills it after a while. @returns whether it had ended by itself before */
 async function killAfter(ms: number, name: string): Promise<boolean> {
   const args = existsSync(at(`${name}/config.json`)) ? ["prune", "--resume", at(name)] : prune(name);
-  const child = spawn(process.execPath, [halpMain, ...args], { stdio: "ignore" });
-  const closed = once(child, "close");
-  await Promise.race([sleep(ms), closed]);
-  const ended = child.exitCode !== null;
-  child.kill("SIGKILL");
-  await closed;
-  return ended;
+  return (await killHalp(args, ms)).ended;
 }
 
 t.test("pruning that is killed at random moments ends with the same weights", { timeout: 300_000 }, async (t) => {

@@ -1,14 +1,11 @@
 /** Runs of the command line that are killed at random moments and gone on with, against the same runs left alone. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { readTensors } from "../../src/finetune/index.js";
 import { openTable } from "../../src/latency/table-file.js";
 import { readModel } from "../../src/onnx/index.js";
 import { uniform } from "../../src/runtime/index.js";
-import { halpMain, runHalp } from "../cli/run-halp.js";
+import { killHalp, runHalp } from "../cli/run-halp.js";
 import { writeSmallData } from "../cli/small-data.js";
 import { writeSmallModel } from "../cli/small-model.js";
 import { writeSmallTable } from "../cli/small-table.js";
@@ -145,17 +142,9 @@ export async function killRuns(count: number, seed: number, root: string, say: (
         if (status !== 0) wrong.push(`${job.name} ${run}: ended with ${status}: ${stderr}`);
         break;
       }
-      const child = spawn(process.execPath, [halpMain, ...args], { stdio: ["ignore", "ignore", "pipe"] });
-      let stderr = "";
-      child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        stderr = (stderr + text).slice(-2000);
-      });
-      const closed = once(child, "close");
-      await Promise.race([sleep(random() * 0.8 * durations[number]!), closed]);
-      done = child.exitCode !== null;
-      child.kill("SIGKILL");
-      await closed;
-      if (done && child.exitCode !== 0) wrong.push(`${job.name} ${run}: ended with ${child.exitCode}: ${stderr}`);
+      const { ended: hasEnded, status, stderr } = await killHalp(args, random() * 0.8 * durations[number]!);
+      done = hasEnded;
+      if (done && status !== 0) wrong.push(`${job.name} ${run}: ended with ${status}: ${stderr}`);
       if (done) break;
       kills[job.name] = (kills[job.name] ?? 0) + 1;
       if (total() % 20 === 0) say(`${total()} of ${count} kills, ${wrong.length} wrong`);

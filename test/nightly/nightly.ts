@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { summarize } from "../../src/runtime/index.js";
 import { differential } from "./differential.js";
 import { killRuns } from "./kills.js";
 import { type PoolLoad, poolLoad } from "./pool-load.js";
@@ -29,16 +30,13 @@ const underLoad = { callers: 24, workers: 2, requestsPerKill: 2000, maxOpen: 200
 
 function poolOutcome(load: PoolLoad): Outcome {
   const { answered, stopped, refused, repeated, killed, mostOpen, wrong, seconds, residentBytes } = load;
-  const [most] = [Math.max(...residentBytes)];
   return {
     line:
       `${answered} requests answered (${stopped} stopped by a limit), ${refused} refused, ${repeated} sent again, ` +
-      `${killed} workers killed, ${mostOpen} open at most, ${mebibytes(most)} at most, ${seconds.toFixed(0)} s`,
+      `${killed} workers killed, ${mostOpen} open at most, ${mebibytes(Math.max(...residentBytes))} at most, ${seconds.toFixed(0)} s`,
     wrong,
   };
 }
-
-const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
 const checks: Readonly<Record<string, Check>> = {
   differential: {
@@ -63,12 +61,13 @@ const checks: Readonly<Record<string, Check>> = {
       // The first fifth is for caches and compilers to fill.
       const { residentBytes } = load;
       const fifth = Math.floor(residentBytes.length / 5);
-      const [early, late] = [residentBytes.slice(fifth, 2 * fifth), residentBytes.slice(-fifth)].map(median);
+      const { median: early } = summarize(residentBytes.slice(fifth, 2 * fifth));
+      const { median: late } = summarize(residentBytes.slice(-fifth));
       const { line, wrong } = poolOutcome(load);
-      const grown = (late ?? 0) / (early ?? 1);
-      const leak = grown > 1.1 ? [`memory grew from ${mebibytes(early ?? 0)} to ${mebibytes(late ?? 0)}`] : [];
+      const grown = late / early;
+      const leak = grown > 1.1 ? [`memory grew from ${mebibytes(early)} to ${mebibytes(late)}`] : [];
       return {
-        line: `${line}; ${mebibytes(early ?? 0)} in the second fifth of the time, ${mebibytes(late ?? 0)} in the last`,
+        line: `${line}; ${mebibytes(early)} in the second fifth of the time, ${mebibytes(late)} in the last`,
         wrong: [...wrong, ...leak],
       };
     },

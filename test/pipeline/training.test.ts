@@ -8,6 +8,7 @@ import { GraphBuilder } from "../../src/graph/builder.js";
 import { float32Of, float32Tensor, sizeOf } from "../../src/graph/tensors.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { type FinetuneOptions, finetune, type PruneOptions, prune } from "../../src/pipeline/index.js";
+import { writeSmallData } from "../cli/small-data.js";
 import { bytesOf, npyBytes, patternBytes, pngBytes } from "../data/files.js";
 import { patternBatch } from "../finetune/networks.js";
 import { residualNet } from "./networks.js";
@@ -15,14 +16,7 @@ import { residualNet } from "./networks.js";
 const folder = t.testdir();
 const data = join(folder, "data");
 mkdirSync(data);
-for (const [part, seed] of [
-  ["train", 1],
-  ["test", 2],
-] as const) {
-  const { images, labels, dims } = patternBatch([96, 3, 8, 8], 5, seed, 0.8);
-  writeFileSync(join(data, `x_${part}.npy`), npyBytes("<f4", dims, bytesOf(images)));
-  writeFileSync(join(data, `y_${part}.npy`), npyBytes("<i4", [96], bytesOf(labels ?? new Int32Array())));
-}
+writeSmallData(data, 96, 5);
 
 const model = join(folder, "net.onnx");
 const fixed = residualNet(8);
