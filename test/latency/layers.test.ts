@@ -49,7 +49,8 @@ for (const [name, open] of Object.entries(networks)) {
       );
       const total = layers.reduce((ns, l) => ns + l.measuredNs!, 0);
       t.ok(total > 0 && unattributedNs! < 0.1 * total, `${unattributedNs} of ${total} ns belong to no layer`);
-      const silent = layers.filter((l) => /Conv|Gemm|MatMul|Softmax/.test(l.operators) && l.measuredNs === 0);
+      // The runtime's profile counts whole microseconds: a small Softmax may well take none.
+      const silent = layers.filter((l) => /Conv|Gemm|MatMul/.test(l.operators) && l.measuredNs === 0);
       t.strictSame(silent, [], "each that works takes time");
       t.equal(
         layers.every((l) => l.predictedNs !== null),
