@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CommanderError, type Option } from "commander";
 import { didYouMean, HalpError } from "../errors.js";
+import { parseJson } from "../json.js";
 
 /** The config file that is read where --config names no other, from the current folder and only if it is there. */
 export const configName = "halp.config.json";
@@ -26,7 +27,7 @@ export function readConfig(
   const fail = (message: string) => new HalpError("HALP_CONFIG", message, { file });
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, "utf8"));
+    content = parseJson(readFileSync(file, "utf8"));
   } catch (cause) {
     throw fail(`The config file cannot be read: ${(cause as Error).message}.`);
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
+import { parseJson } from "../json.js";
 import type { OptionValues } from "./options.js";
 
 /** What was asked for, as it can be asked for again. */
@@ -18,7 +19,7 @@ export function readInvocation(name: string, runFolder: string, folder: string):
   const path = join(runFolder, "config.json");
   let found: Partial<Invocation> | undefined;
   try {
-    found = (JSON.parse(readFileSync(path, "utf8")) as { command?: Partial<Invocation> }).command;
+    found = (parseJson(readFileSync(path, "utf8")) as { command?: Partial<Invocation> }).command;
   } catch (cause) {
     throw new HalpError("HALP_RESUME", `There is no run in ${runFolder}: ${(cause as Error).message}.`, {
       file: path,

@@ -1,4 +1,5 @@
 /** Labels that are numbers of any shape (boxes, masks, values to be regressed to): for losses of the user's own. */
+import { parseJson } from "../json.js";
 import { type ArrayStore, memoryStore, npyStore } from "./array-store.js";
 import type { DatasetSpec } from "./dataset.js";
 import { formatError, shapeError } from "./errors.js";
@@ -6,7 +7,7 @@ import { looksLikeIdx, parseIdx } from "./idx.js";
 import { labelsOfArray, readLabels } from "./labels.js";
 import { parseNpy } from "./npy.js";
 import { convertInto, type NumberArray, numberBytes } from "./numbers.js";
-import { readBytes } from "./read-bytes.js";
+import { readBytes, textOf } from "./read-bytes.js";
 
 export interface LabelArray {
   /** Of one sample; [] for one number. */
@@ -70,7 +71,7 @@ function labelArray({ shape, type, littleEndian, open }: ArrayStore, file: strin
 function parseNested(bytes: Uint8Array, file: string): NumberArray {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
+    value = parseJson(textOf(bytes, file));
   } catch (cause) {
     throw formatError(
       file,

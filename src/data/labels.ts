@@ -1,8 +1,9 @@
+import { parseJson } from "../json.js";
 import { formatError, labelError, shapeError } from "./errors.js";
 import { looksLikeIdx, parseIdx } from "./idx.js";
 import { parseNpy } from "./npy.js";
 import { convertInto, type NumberArray } from "./numbers.js";
-import { readBytes } from "./read-bytes.js";
+import { readBytes, textOf } from "./read-bytes.js";
 
 /**
  * Every label is a whole number in [0, classes).
@@ -45,11 +46,11 @@ export async function readLabels(path: string, classes: number | undefined): Pro
   const bytes = await readBytes(path);
   if (bytes[0] === 0x93) return labelsOfArray(parseNpy(bytes, path), classes, path);
   if (looksLikeIdx(bytes)) return labelsOfArray(parseIdx(bytes, path), classes, path);
-  const text = new TextDecoder().decode(bytes).trim();
+  const text = textOf(bytes, path).trim();
   if (text.startsWith("[")) {
     let values: unknown;
     try {
-      values = JSON.parse(text);
+      values = parseJson(text);
     } catch (cause) {
       throw formatError(path, `not a JSON array of labels (${(cause as Error).message}).`, cause);
     }

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { GraphBuilder } from "../graph/builder.js";
 import type { Model } from "../graph/ir.js";
+import { parseJson } from "../json.js";
 import { writeFiles } from "../onnx/index.js";
 import { emitter } from "../operators/emit.js";
 import type { ChooseForm, FormTask } from "../operators/spec.js";
@@ -45,7 +46,7 @@ export function createFormChooser(opset: number, threads: number, known: KnownFo
     if (names.length < 2) return plain;
     const key = `${task.key} of ${task.inputs.map((i) => i.dims.join("x")).join(" ")}, ${threads} threads`;
     let name = chosen.get(key) ?? known.get(key);
-    if (name === undefined || !(name in task.forms)) {
+    if (name === undefined || !Object.hasOwn(task.forms, name)) {
       name = fastest(task, opset, threads) ?? plain;
       tried++;
     }
@@ -176,7 +177,7 @@ const format = "halp.forms/1";
 /** Empty where there is no such file, or none that halp wrote: it is tried anew then. */
 export async function readForms(path: string): Promise<KnownForms> {
   try {
-    const read = JSON.parse(await readFile(path, "utf8")) as { format?: unknown; forms?: Record<string, unknown> };
+    const read = parseJson(await readFile(path, "utf8")) as { format?: unknown; forms?: Record<string, unknown> };
     if (read.format !== format) return new Map();
     return new Map(Object.entries(read.forms ?? {}).map(([key, name]) => [key, String(name)]));
   } catch {

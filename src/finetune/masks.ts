@@ -2,6 +2,7 @@
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Node, Tensor } from "../graph/ir.js";
 import { float32Tensor } from "../graph/tensors.js";
+import { linksOf } from "../graph/topology.js";
 import type { LossGraph } from "./loss-graph.js";
 
 /**
@@ -68,14 +69,4 @@ export function maskReads(lossGraph: LossGraph, masks: readonly ReadMask[]): Los
     ...linksOf(nodes),
   };
   return { ...lossGraph, analyzed: masked, own };
-}
-
-function linksOf(nodes: readonly Node[]): Pick<AnalyzedGraph, "producerOf" | "consumersOf"> {
-  const producerOf = new Map<string, Node>();
-  const consumersOf = new Map<string, Node[]>();
-  for (const node of nodes) {
-    for (const name of node.outputs) if (name !== "") producerOf.set(name, node);
-    for (const name of node.inputs) if (name !== "") consumersOf.set(name, [...(consumersOf.get(name) ?? []), node]);
-  }
-  return { producerOf, consumersOf };
 }

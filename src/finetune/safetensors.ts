@@ -6,6 +6,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { type NumberType, numberBytes } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import { sizeOf } from "../graph/tensors.js";
+import { parseJson } from "../json.js";
 import { type FileToWrite, writeFiles } from "../onnx/index.js";
 import type { Tensors } from "./trainer.js";
 
@@ -138,7 +139,7 @@ async function readParts(path: string, withData: boolean) {
     const data = withData ? await readBytes(file, 8 + length, size - 8 - length) : Buffer.alloc(0);
     let header: Record<string, unknown>;
     try {
-      header = JSON.parse(text) as Record<string, unknown>;
+      header = parseJson(text) as Record<string, unknown>;
     } catch (cause) {
       throw damaged(path, "its header is no JSON", cause);
     }

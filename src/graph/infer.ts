@@ -5,7 +5,7 @@ import { type InputDimsOptions, isDynamic, resolveInputDims } from "./input-dims
 import { type Model, type Node, normalDomain, opsetOf, type Tensor, type ValueInfo } from "./ir.js";
 import { deriveTensor } from "./lazy-tensor.js";
 import { sizeOf } from "./tensors.js";
-import { checkSorted } from "./topology.js";
+import { checkSorted, linksOf } from "./topology.js";
 
 /** What a shape rule is told. */
 export interface InferenceInput {
@@ -47,8 +47,6 @@ export function analyzeGraph(
   const inputDims = resolveInputDims(graph, options);
   const types = new Map<string, ValueType>();
   const constants = new Map<string, Tensor>();
-  const producerOf = new Map<string, Node>();
-  const consumersOf = new Map<string, Node[]>();
 
   for (const { name, dtype } of graph.inputs) {
     const dims = inputDims.get(name);
@@ -62,13 +60,6 @@ export function analyzeGraph(
   const versions = new Map(model.opsets.map((o) => [normalDomain(o.domain), o.version]));
 
   for (const node of graph.nodes) {
-    for (const name of node.outputs) if (name !== "") producerOf.set(name, node);
-    for (const name of node.inputs) {
-      if (name === "") continue;
-      const readers = consumersOf.get(name);
-      if (readers) readers.push(node);
-      else consumersOf.set(name, [node]);
-    }
     const rules = findOperator(node.opType, node.domain);
     const c: InferenceInput = {
       node,
@@ -87,7 +78,7 @@ export function analyzeGraph(
       if (name) constants.set(name, deriveTensor(tensor, { name }));
     });
   }
-  return { model, graph, opset: opsetOf(model), inputDims, types, constants, producerOf, consumersOf };
+  return { model, graph, opset: opsetOf(model), inputDims, types, constants, ...linksOf(graph.nodes) };
 }
 
 function mayFold(node: Node, rules: InferenceRules, types: readonly (ValueType | undefined)[] | undefined): boolean {

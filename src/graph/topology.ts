@@ -1,5 +1,6 @@
 /** Order and life of nodes: which are needed, and whether each value is made once and before it is read. */
 import { HalpError } from "../errors.js";
+import type { AnalyzedGraph } from "./analysis.js";
 import type { Attribute, Graph, Node } from "./ir.js";
 
 /** Subgraphs held by an attribute (the branches of If, the body of Loop and Scan). */
@@ -26,6 +27,22 @@ export function namesOf(graph: Graph): string[] {
     ...graph.initializers.map((t) => t.name),
     ...graph.nodes.flatMap((n) => [...n.inputs, ...n.outputs, ...inside(n)]),
   ].filter((name) => name !== "");
+}
+
+/** Who makes each value, and who reads it: in order, each once per input slot. */
+export function linksOf(nodes: readonly Node[]): Pick<AnalyzedGraph, "producerOf" | "consumersOf"> {
+  const producerOf = new Map<string, Node>();
+  const consumersOf = new Map<string, Node[]>();
+  for (const node of nodes) {
+    for (const name of node.outputs) if (name !== "") producerOf.set(name, node);
+    for (const name of node.inputs) {
+      if (name === "") continue;
+      const readers = consumersOf.get(name);
+      if (readers) readers.push(node);
+      else consumersOf.set(name, [node]);
+    }
+  }
+  return { producerOf, consumersOf };
 }
 
 /** Nodes that a graph output depends on, through subgraphs too. */

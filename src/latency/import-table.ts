@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { HalpError } from "../errors.js";
+import { parseJson } from "../json.js";
 import { lowerMean, summarize } from "../runtime/index.js";
 import { layerKey } from "./config.js";
 import { type ConvShape, convConfig, keyedShape } from "./convolution.js";
@@ -109,7 +110,7 @@ function shapeOf(key: string): ConvShape | undefined {
 function rowsOfJson(text: string, refuse: (why: string) => HalpError): Row[] {
   let file: unknown;
   try {
-    file = JSON.parse(text);
+    file = parseJson(text);
   } catch (cause) {
     throw refuse(`It is no valid JSON (${(cause as Error).message}).`);
   }

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HalpError } from "../errors.js";
+import { parseJson } from "../json.js";
 import { type LayerConfig, layerKey } from "./config.js";
 import type { TableClock, TableDevice } from "./device.js";
 import type { LatencyTable, TableEntry } from "./table.js";
@@ -49,7 +50,7 @@ export function openTable(path: string): LatencyTable {
   }
   let file: unknown;
   try {
-    file = JSON.parse(text);
+    file = parseJson(text);
   } catch (cause) {
     throw new HalpError(
       "HALP_TABLE_CORRUPT",
@@ -132,7 +133,7 @@ export function readJournal(path: string, fingerprint: string): LatencyTable | u
     if (line === "") continue;
     let value: Record<string, unknown>;
     try {
-      value = JSON.parse(line);
+      value = parseJson(line) as Record<string, unknown>;
     } catch {
       continue;
     }

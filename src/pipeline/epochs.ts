@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
 import { type ChunkReport, readMetadata, type Training } from "../finetune/index.js";
+import { parseJson } from "../json.js";
 import { writeText } from "./files.js";
 import { runFiles } from "./run-folder.js";
 import type { Judge } from "./training-data.js";
@@ -211,16 +212,39 @@ function advanced(at: Progression, piece: ChunkReport): Progression {
   };
 }
 
-async function readProgress(checkpoint: string): Promise<Progression> {
-  const metadata = await readMetadata(checkpoint);
-  try {
-    return { ...start, ...(JSON.parse(metadata.progress ?? "") as Partial<Progression>) };
-  } catch (cause) {
-    throw new HalpError("HALP_CHECKPOINT", `${checkpoint} does not say how far its training has come.`, {
+/** How far a training has come. @throws HalpError HALP_CHECKPOINT where the checkpoint is damaged */
+export async function readProgress(checkpoint: string): Promise<Progression> {
+  const refuse = (cause?: unknown) =>
+    new HalpError("HALP_CHECKPOINT", `${checkpoint} does not say how far its training has come. Begin it anew.`, {
       file: checkpoint,
       cause,
     });
+  const metadata = await readMetadata(checkpoint);
+  let progress: Progression;
+  try {
+    progress = { ...start, ...(parseJson(metadata.progress ?? "") as Partial<Progression>) };
+  } catch (cause) {
+    throw refuse(cause);
   }
+  const { log, accuracyBefore, lossSum, ...counts } = progress;
+  if (!Object.keys(start).every((key) => key in progress) || !Object.values(counts).every((n) => isNumber(n) && n >= 0))
+    throw refuse();
+  if (!isNumber(lossSum) || !(accuracyBefore === null || isNumber(accuracyBefore))) throw refuse();
+  if (!Array.isArray(log) || !log.every(isEpochLine)) throw refuse();
+  return progress;
+}
+
+const epochFields = ["epoch", "step", "learningRate", "skippedSteps", "seconds"] as const;
+const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
+
+/** Whether it is a line of a log. The loss is null where no step of the epoch had a finite one. */
+export function isEpochLine(x: unknown): x is EpochLine {
+  if (typeof x !== "object" || x === null) return false;
+  const { loss, trainAccuracy, accuracy, ...line } = x as Partial<EpochLine>;
+  return (
+    epochFields.every((name) => isNumber(line[name])) &&
+    [loss, trainAccuracy, accuracy].every((n) => n === null || isNumber(n))
+  );
 }
 
 async function writeLog(folder: string, lines: readonly EpochLine[]): Promise<void> {

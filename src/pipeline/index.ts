@@ -1,4 +1,4 @@
-export type { EpochLine } from "./epochs.js";
+export { type EpochLine, isEpochLine } from "./epochs.js";
 export { writeText } from "./files.js";
 export { type FinetuneOptions, type FinetuneResult, finetune } from "./finetune.js";
 export type { DeviceRecord, LayerRecord } from "./layer-record.js";

@@ -64,7 +64,7 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   const least = leastWidths(coupling, options.widthLimits ?? []);
   const data = await openPruneData(analyzed, coupling, options);
   const training = options.training ? await openStepTraining(analyzed, options, options.training) : undefined;
-  const saved = options.resume ? await readState(runFolder) : undefined;
+  const saved = options.resume ? await readState(runFolder, coupling) : undefined;
   await clearRunFolder(runFolder, options.resume ?? false);
   if (!options.resume) await writeConfig(options);
   if (saved && training) {

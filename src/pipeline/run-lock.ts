@@ -5,6 +5,7 @@ import { link, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
+import { parseJson } from "../json.js";
 
 export const lockFile = "run.lock";
 
@@ -102,8 +103,9 @@ async function readText(path: string): Promise<string | undefined> {
 
 function parse(text: string): Holder | undefined {
   try {
-    const { pid, host, began, since } = JSON.parse(text) as Partial<Holder>;
-    if (!Number.isInteger(pid) || typeof host !== "string" || typeof since !== "string") return undefined;
+    const { pid, host, began, since } = parseJson(text) as Partial<Holder>;
+    if (!Number.isInteger(pid) || (pid as number) <= 0 || typeof host !== "string" || typeof since !== "string")
+      return undefined;
     return { pid: pid as number, host, began: typeof began === "string" ? began : null, since };
   } catch {
     return undefined;

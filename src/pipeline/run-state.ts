@@ -1,9 +1,10 @@
 /** Where a run of pruning with training stands: what it goes on from after it was stopped or killed. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Plan } from "../coupling/index.js";
+import type { Coupling, Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
 import { readTensors, type Tensors, writeTensors } from "../finetune/index.js";
+import { parseJson } from "../json.js";
 import { runFiles } from "./run-folder.js";
 import type { Measurement } from "./settle.js";
 
@@ -28,15 +29,57 @@ export async function saveState(runFolder: string, tensors: Tensors, state: RunS
   await writeTensors(join(runFolder, runFiles.state), { tensors, metadata: { state: text } });
 }
 
-/** Undefined where no step was finished. @throws HalpError HALP_CHECKPOINT where the file is damaged */
-export async function readState(runFolder: string): Promise<{ state: RunState; tensors: Tensors } | undefined> {
+/**
+ * Undefined where no step was finished.
+ * @param coupling of the original
+ * @throws HalpError HALP_CHECKPOINT where the file is damaged, or of a run of another network
+ */
+export async function readState(
+  runFolder: string,
+  coupling: Coupling,
+): Promise<{ state: RunState; tensors: Tensors } | undefined> {
   const path = join(runFolder, runFiles.state);
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const { tensors, metadata } = await readTensors(path);
+  const refuse = (why: string, cause?: unknown) =>
+    new HalpError("HALP_CHECKPOINT", `${path} does not say where its run stands: ${why}. Begin the run anew.`, {
+      file: path,
+      cause,
+    });
+  let stored: unknown;
   try {
-    const stored = JSON.parse(metadata.state ?? "") as Omit<RunState, "plan"> & { readonly plan: readonly number[][] };
-    return { state: { ...stored, plan: { kept: stored.plan.map((list) => Int32Array.from(list)) } }, tensors };
+    stored = parseJson(metadata.state ?? "");
   } catch (cause) {
-    throw new HalpError("HALP_CHECKPOINT", `${path} does not say where its run stands.`, { file: path, cause });
+    throw refuse((cause as Error).message, cause);
   }
+  if (!isStored(stored, coupling.channelCount)) throw refuse("figures are missing");
+  const { groups } = coupling;
+  if (stored.plan.length !== groups.length || !stored.plan.every((list, g) => isChoice(list, groups[g]?.size ?? 0)))
+    throw refuse("its plan is not one of this network");
+  return { state: { ...stored, plan: { kept: stored.plan.map((list) => Int32Array.from(list)) } }, tensors };
+}
+
+type Stored = Omit<RunState, "plan"> & { readonly plan: readonly (readonly number[])[] };
+
+const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
+const isCount = (x: unknown): x is number => isNumber(x) && Number.isSafeInteger(x) && x >= 0;
+
+function isStored(x: unknown, channels: number): x is Stored {
+  const { step, ratio, plan, kept, predictedNs, lastImportance, measured } = (x ?? {}) as Partial<Stored>;
+  const figures = isCount(step) && isNumber(ratio) && ratio > 0 && isNumber(kept) && isNumber(predictedNs);
+  const importance =
+    lastImportance === undefined ||
+    (Array.isArray(lastImportance) && lastImportance.length === channels && lastImportance.every(isNumber));
+  return figures && Array.isArray(plan) && importance && (measured === undefined || isMeasured(measured));
+}
+
+function isMeasured(x: unknown): boolean {
+  const { ratio, spread, denseNs, prunedNs, rounds } = (x ?? {}) as Partial<NonNullable<RunState["measured"]>>;
+  return [ratio, spread, denseNs, prunedNs].every(isNumber) && isCount(rounds);
+}
+
+/** Whether a list holds positions of a group, ascending. */
+function isChoice(list: unknown, size: number): boolean {
+  if (!Array.isArray(list)) return false;
+  return list.every((c, i) => isCount(c) && c < size && (i === 0 || c > list[i - 1]));
 }

@@ -2,6 +2,7 @@
  * Weights of a network that is trained while it loses channels: kept at the original's size, so that any plan of the
  * original can be applied to what was learnt. What is gone keeps the values it had last.
  */
+import { HalpError } from "../errors.js";
 import { ownerOf, type Tensors, withWeights } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Tensor } from "../graph/ir.js";
@@ -19,6 +20,7 @@ export interface WholeWeights {
   absorb(tensors: Tensors, keptOf: KeptOf): void;
   /** The part of it that a network with fewer channels goes on with. */
   partFor(keptOf: KeptOf): Tensors;
+  /** @throws HalpError HALP_CHECKPOINT where they are not the original's */
   restore(tensors: Tensors): void;
 }
 
@@ -86,6 +88,15 @@ export function openWholeWeights(original: AnalyzedGraph): WholeWeights {
       return parts;
     },
     restore(tensors) {
+      for (const [name, { dims }] of tensors) {
+        const owner = initializers.get(ownerNamed(name));
+        if (owner?.dims.join() !== dims.join())
+          throw new HalpError(
+            "HALP_CHECKPOINT",
+            `The checkpoint is of another network: "${name}" is [${dims.join(", ")}] there, and ${owner ? `[${owner.dims.join(", ")}]` : "nothing"} here. Begin the run anew.`,
+            { name },
+          );
+      }
       whole.clear();
       for (const [name, tensor] of tensors) whole.set(name, tensor);
       update();

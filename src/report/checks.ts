@@ -1,6 +1,6 @@
 /** Whether documents of a run folder are what halp writes: they may be old, cut off or changed by hand. */
 import type { LayerTimes, NetworkLayers } from "../latency/index.js";
-import type { DeviceRecord, EpochLine, PruneResult, SearchGroup, Staircase } from "../pipeline/index.js";
+import type { DeviceRecord, PruneResult, SearchGroup, Staircase } from "../pipeline/index.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -99,16 +99,5 @@ export function isDeviceRecord(d: Fields): d is Fields & DeviceRecord {
     isNumber(d.threads) &&
     isObject(d.runtime) &&
     [d.runtime.name, d.runtime.version, d.runtime.provider].every(isText)
-  );
-}
-
-const epochFields = ["epoch", "step", "learningRate", "skippedSteps", "seconds"];
-
-/** The loss is null where no step of the epoch had a finite one. */
-export function isEpochLine(x: unknown): x is EpochLine {
-  return (
-    isObject(x) &&
-    epochFields.every((name) => isNumber(x[name])) &&
-    [x.loss, x.trainAccuracy, x.accuracy].every(isOrNull(isNumber))
   );
 }

@@ -2,16 +2,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
+import { parseJson } from "../json.js";
 import {
   type DeviceRecord,
   type EpochLine,
+  isEpochLine,
   type LayerRecord,
   type PruneResult,
   runFiles,
   type SearchRecord,
 } from "../pipeline/index.js";
 import { type Problem, parseProblem } from "../solver/index.js";
-import { isDeviceRecord, isEpochLine, isLayerRecord, isObject, isResult, isSearchRecord } from "./checks.js";
+import { isDeviceRecord, isLayerRecord, isObject, isResult, isSearchRecord } from "./checks.js";
 
 /** All but the result is null where the run did not come so far, or was made by a halp that did not keep it. */
 export interface Run {
@@ -87,7 +89,7 @@ function read<T>(file: string, parse: (text: string) => T): T | null {
 /** Null where there is no such file. */
 function readDocument(folder: string, name: string, format: string): Readonly<Record<string, unknown>> | null {
   const file = join(folder, name);
-  const document = read(file, (text) => JSON.parse(text) as unknown);
+  const document = read(file, parseJson);
   if (document === null) return null;
   if (!isObject(document) || document.format !== format) throw corrupt(file, `it is no ${format}`);
   return document;
@@ -109,7 +111,7 @@ function readProblem(folder: string): Problem | null {
 
 function readLog(folder: string): readonly EpochLine[] {
   const file = join(folder, runFiles.log);
-  const lines = read(file, (text) => text.split("\n").flatMap((l) => (l === "" ? [] : [JSON.parse(l) as unknown])));
+  const lines = read(file, (text) => text.split("\n").flatMap((l) => (l === "" ? [] : [parseJson(l)])));
   if (lines !== null && !lines.every(isEpochLine)) throw corrupt(file, "a line is no epoch's");
   return (lines ?? []) as readonly EpochLine[];
 }

@@ -1,6 +1,7 @@
 /** What the model file says of its own pruning. */
 import type { Coupling, Plan } from "../coupling/types.js";
 import type { Model, StringEntry } from "../graph/ir.js";
+import { parseJson } from "../json.js";
 
 const key = "halp.groups";
 
@@ -28,7 +29,8 @@ function readRecord(metadata: readonly StringEntry[]): Record<string, [number, n
   const found = metadata.find((e) => e.key === key);
   if (!found) return {};
   try {
-    return JSON.parse(found.value) as Record<string, [number, number]>;
+    const read = parseJson(found.value);
+    return typeof read === "object" && read !== null ? (read as Record<string, [number, number]>) : {};
   } catch {
     return {};
   }

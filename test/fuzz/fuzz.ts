@@ -128,7 +128,7 @@ async function runChild(
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: {
-      count: { type: "string", default: "80000" },
+      count: { type: "string", default: String(Math.ceil(1e6 / targets.length)) },
       seed: { type: "string", default: "1" },
       only: { type: "string" },
       out: { type: "string", default: "build/fuzz-failures" },

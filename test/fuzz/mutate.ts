@@ -115,6 +115,14 @@ const mutations: readonly Mutation[] = [
     return token ? splice(b, token[0], token[1], text(pick(r, snippets))) : b;
   },
   (b, r) => splice(b, below(r, b.length + 1), 0, text(pick(r, snippets))),
+  // An array or an object within itself, in the place of a number or a word.
+  (b, r) => {
+    const token = tokenIn(b, r);
+    const depth = pick(r, [3, 150, 250, 20_000]);
+    const [open, close] = pick(r, [["[", "]"] as const, ['{"a":', "}"] as const]);
+    const nested = text(`${open.repeat(depth)}1${close.repeat(depth)}`);
+    return token && r() < 0.2 ? splice(b, token[0], token[1], nested) : b;
+  },
 ];
 
 /** One input made of the seeds, the same for the same number. */

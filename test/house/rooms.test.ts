@@ -24,6 +24,9 @@ const roomOf = (file: string) => {
   return (parts[0] === "src" ? (parts[1] ?? "") : (parts[0] ?? "")).replace(/\.ts$/, "");
 };
 
+/** What every room may import. */
+const shared: ReadonlySet<string> = new Set(["errors", "json"]);
+
 t.test("the table names every room there is, and no other", async (t) => {
   const onDisk = readdirSync("src", { withFileTypes: true })
     .filter((f) => f.isDirectory() && sourceFiles(`src/${f.name}`).length > 0)
@@ -38,20 +41,21 @@ t.test("the table names every room there is, and no other", async (t) => {
 t.test("no room imports what it may not", async (t) => {
   for (const file of sourceFiles("src")) {
     const room = roomOf(file);
-    if (room === "index" || room === "errors") continue;
+    if (room === "index" || shared.has(room)) continue;
     const allowed = rooms.get(room) ?? new Set();
     const wrong = importsOf(file)
       .filter((i) => i.file !== undefined)
       .map((i) => ({ specifier: i.specifier, room: roomOf(i.file ?? "") }))
-      .filter((i) => i.room !== room && i.room !== "errors" && !allowed.has(i.room))
+      .filter((i) => i.room !== room && !shared.has(i.room) && !allowed.has(i.room))
       .map((i) => i.specifier);
     t.strictSame(wrong, [], `${file} imports only what ${room} may`);
   }
-  t.strictSame(
-    importsOf("src/errors.ts").map((i) => i.specifier),
-    [],
-    "the error class imports nothing",
-  );
+  for (const file of shared)
+    t.strictSame(
+      importsOf(`src/${file}.ts`).map((i) => i.specifier),
+      [],
+      `${file}, which all may import, imports nothing`,
+    );
 });
 
 t.test("a package is imported by the room that owns it", async (t) => {

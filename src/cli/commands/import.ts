@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { HalpError } from "../../errors.js";
+import { parseJson } from "../../json.js";
 import type { CommandSpec } from "../command.js";
 import { printable } from "../style.js";
 
@@ -66,7 +67,7 @@ async function readNames(file: string): Promise<Record<string, string>> {
     );
   let names: unknown;
   try {
-    names = JSON.parse(await readFile(file, "utf8"));
+    names = parseJson(await readFile(file, "utf8"));
   } catch (cause) {
     throw refuse((cause as Error).message, cause);
   }
