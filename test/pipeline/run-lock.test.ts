@@ -10,6 +10,7 @@ const lockOf = (folder: string) => join(folder, lockFile);
 const write = (folder: string, holder: object | string) =>
   writeFileSync(lockOf(folder), typeof holder === "string" ? holder : JSON.stringify(holder));
 const since = "2026-01-01T00:00:00.000Z";
+const later = "2126-01-01T00:00:00.000Z";
 
 t.test("a folder is one run's until it ends", async (t) => {
   const folder = t.testdir();
@@ -30,6 +31,7 @@ t.test("what the dead left does not count", async (t) => {
   const abandoned: readonly (readonly [string, object | string])[] = [
     ["a process that ended", { pid: dead, host: hostname(), began: null, since }],
     ["another process of the same number", { pid: process.pid, host: hostname(), began: "another boot 1", since }],
+    ["one from years to come: the clock was set back", { pid: dead, host: hostname(), began: null, since: later }],
     ["half a line", '{"pid": 1'],
     ["nothing", ""],
     ["what is no lock", "[1, 2]"],

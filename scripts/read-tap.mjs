@@ -1,14 +1,13 @@
-// Reads a TAP stream (tap's `tap` reporter), prints what failed and ends with the line 'N passed, N failed[, N skipped]'.
-// Arguments: the TAP file, the file with stderr, the exit code of the run. Exits 1 when anything failed, or when there was nothing at all to count.
+// Reads a TAP stream as tap's tests write it.
 //
-// Assertions are counted, and a test that holds assertions is not counted besides. But a test or a file that failed while
-// none of its assertions did (a crash, an exit code, a plan that was not met) counts as one failure.
-import { existsSync, readFileSync } from "node:fs";
+// Assertions are counted, and a test that holds assertions is not counted besides. But a test that failed while none of its
+// assertions did (a plan that was not met, a timeout) counts as one failure.
 
-const [tapFile, errFile, exitCode = "0"] = process.argv.slice(2);
-
-/** @returns {{ passed: number, failed: string[], skipped: string[] }} */
-function summarize(text) {
+/**
+ * @param {string} text
+ * @returns {{ passed: number, failed: string[], skipped: string[] }} of what failed its place and its diagnostics
+ */
+export function readTap(text) {
   const lines = text.split("\n");
   const failed = [];
   const skipped = [];
@@ -61,19 +60,7 @@ function summarize(text) {
       if (own >= 0 && own <= indent) break;
       details.push(lines[i].slice(indent));
     }
-    return `FAILED ${where}\n${details.join("\n").trimEnd()}`;
+    return `${where}\n${details.join("\n").trimEnd()}`;
   };
   return { passed, failed: failed.map(describe), skipped };
 }
-
-const text = tapFile && existsSync(tapFile) ? readFileSync(tapFile, "utf8") : "";
-const { passed, failed, skipped } = summarize(text);
-const finished = /^# time=/m.test(text);
-if (!finished)
-  failed.push(`FAILED the run: the TAP stream ${text === "" ? "is empty" : "ends too early"}\n${text.slice(-2000)}`);
-if (exitCode !== "0" && failed.length === 0) failed.push(`FAILED the run: it ended with exit code ${exitCode}`);
-for (const each of failed) console.log(each);
-for (const each of skipped) console.log(`skipped ${each}`);
-if (failed.length > 0 && errFile && existsSync(errFile)) console.log(readFileSync(errFile, "utf8").slice(-4000));
-console.log(`${passed} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`);
-process.exitCode = failed.length > 0 || passed === 0 ? 1 : 0;
