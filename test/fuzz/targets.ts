@@ -230,7 +230,7 @@ export const targets: readonly Target[] = [
       idxBytes([4], patternBytes(4)),
     ],
     read: async (path) => {
-      await openLabels(path, { path, classes: 10 });
+      await openLabels(path, { path, classes: 256 });
     },
   },
   {
