@@ -259,7 +259,13 @@ export const targets: readonly Target[] = [
       const plan = smallNet().coupling.groups.map((g) => Array.from({ length: g.size }, (_, i) => i));
       const state = { step: 2, ratio: 0.6, plan, kept: 0.9, predictedNs: 1e6 };
       const measured = { ratio: 0.6, spread: 0.1, denseNs: 2, prunedNs: 1, rounds: 1 };
-      return [state, { ...state, measured }].map((s) => stored({ a: [2, 3] }, { state: JSON.stringify(s) }));
+      // A small one of the network's weights.
+      const bias = smallNet().analyzed.graph.initializers.find(
+        ({ dtype, dims }) => dtype === "float32" && dims.length === 1,
+      )!;
+      return [state, { ...state, measured }].map((s) =>
+        stored({ [bias.name]: bias.dims }, { state: JSON.stringify(s) }),
+      );
     },
     read: async (path) => {
       const read = await readState(dirname(path), smallNet().coupling);
