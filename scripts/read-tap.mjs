@@ -1,6 +1,7 @@
 // Reads a TAP stream as tap's tests write it.
 //
-// Assertions are counted, and a test that holds assertions is not counted besides. But a test that failed while none of its
+// Assertions are counted, and a test that holds assertions is not counted besides. A test that holds none, such as that of a law by
+// fast-check, counts as one. A test that failed while none of its
 // assertions did (a plan that was not met, a timeout) counts as one failure.
 
 /**
@@ -35,21 +36,22 @@ export function readTap(text) {
       path.length = depth;
       path[depth] = subtest[1];
       levels.length = depth + 1;
-      levels[depth + 1] = { failures: 0 };
+      levels[depth + 1] = { failures: 0, points: 0 };
       continue;
     }
     const point = /^\s*(not )?ok\b(?: \d+)?(?: - )?(.*)$/.exec(line);
     if (!point || indent % 4 !== 0) continue;
     const children = levels[depth + 1];
     levels.length = depth + 1;
-    levels[depth] ??= { failures: 0 };
+    levels[depth] ??= { failures: 0, points: 0 };
+    levels[depth].points++;
     const name = point[2].replace(/ # time=.*$/, "");
     const failures = children?.failures ?? 0;
     if (/ # (skip|todo)\b/i.test(point[2])) skipped.push([...path.slice(0, depth), name].join(" > "));
     else if (point[1] && failures === 0) {
       failed.push({ where: [...path.slice(0, depth), name].join(" > "), at: i });
       levels[depth].failures++;
-    } else if (children) levels[depth].failures += failures;
+    } else if (children?.points > 0) levels[depth].failures += failures;
     else passed++;
   }
   const describe = ({ where, at }) => {

@@ -46,6 +46,22 @@ ${end}`;
   t.match(runTests([[tap], [tap]]), { last: "4 passed, 0 failed, 2 skipped", status: 0 });
 });
 
+t.test("a test that holds no assertion, such as that of a law, counts as one", async (t) => {
+  const tap = `TAP version 14
+# Subtest: a law
+    1..0
+ok 1 - a law # time=2ms
+# Subtest: outer
+    # Subtest: inner
+        1..0
+    ok 1 - inner # time=1ms
+    1..1
+ok 2 - outer # time=1ms
+1..2
+${end}`;
+  t.match(runTests([[tap]]), { last: "2 passed, 0 failed", status: 0 });
+});
+
 t.test("a failure is counted once, with its place and diagnostics", async (t) => {
   const tap = `TAP version 14
 # Subtest: outer
