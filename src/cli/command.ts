@@ -94,7 +94,8 @@ export function addCommand(
           `halp ${spec.name} needs ${makeOption(name).flags}. For example: ${spec.examples[0]}`,
         );
     }
-    const { resume: _, ...lasting } = options;
+    // A URL of Redis may hold a password: it stays out of run folders.
+    const { resume: _, redis: _url, ...lasting } = options;
     const command = { name: spec.name, args: allArgs, options: lasting, folder: process.cwd() };
     const context = makeContext(io, options, command);
     const begun = Date.now();

@@ -20,6 +20,8 @@ export interface OptionValues {
   /** Milliseconds. */
   readonly patience?: number;
   readonly device?: string;
+  readonly redis?: string;
+  readonly name?: string;
   readonly precision?: "fp32" | "tf32" | "fp16";
   readonly layout?: "NCHW" | "NHWC";
   readonly cudaLibrary?: string;

@@ -64,8 +64,14 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   device: () =>
     new Option(
       "--device <NAME>",
-      "device to measure: cpu (default), cuda:0 (convolutions, by cuDNN) or ort-cuda:0 (ONNX Runtime's CUDA provider)",
+      "device to measure: cpu (default), cuda:0 (convolutions, by cuDNN) or ort-cuda:0 (ONNX Runtime's CUDA provider); with --redis the name of a worker, for profile several, split by commas",
     ),
+  redis: () =>
+    new Option(
+      "--redis <URL>",
+      "Redis that workers on other machines listen to: redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6379 with TLS",
+    ),
+  name: () => new Option("--name <NAME>", "what this machine is called by others (default: its host name)"),
   precision: () =>
     new Option("--precision <NAME>", "how cuda:N computes (default: fp32)").choices(["fp32", "tf32", "fp16"]),
   layout: () => new Option("--layout <NAME>", "how tensors lie on cuda:N (default: NCHW)").choices(["NCHW", "NHWC"]),

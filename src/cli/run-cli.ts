@@ -1,8 +1,10 @@
 /** From the words on the command line to an exit code. */
 import { Command, CommanderError } from "commander";
+import { halpVersion } from "../jobs/version.js";
 import { addCommand, type CommandSpec, namesOf, plainWidth } from "./command.js";
 import { completionCommand } from "./commands/completion.js";
 import { demoCommand } from "./commands/demo.js";
+import { devicesCommand } from "./commands/devices.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { exportCommand } from "./commands/export.js";
@@ -15,12 +17,12 @@ import { pruneCommand } from "./commands/prune.js";
 import { reportCommand } from "./commands/report.js";
 import { solveCommand } from "./commands/solve.js";
 import { tableCommands } from "./commands/table.js";
+import { workerCommand } from "./commands/worker.js";
 import { configSchema } from "./config-schema.js";
 import type { CliIo } from "./io.js";
 import { makeOption } from "./options.js";
 import { renderError } from "./render-error.js";
 import { makeStyles } from "./style.js";
-import { halpVersion } from "./version.js";
 
 /** In the order of the help. */
 export const commands: readonly CommandSpec[] = [
@@ -35,6 +37,8 @@ export const commands: readonly CommandSpec[] = [
   exportCommand,
   importCommand,
   ...tableCommands,
+  workerCommand,
+  devicesCommand,
   doctorCommand,
   completionCommand,
   demoCommand,

@@ -20,6 +20,7 @@ export {
 } from "./config.js";
 export { countsConvolutionsOnly, notCounted, paperKey } from "./convolution.js";
 export { type Coverage, coverageOf, type KindCoverage } from "./coverage.js";
+export { type BankOptions, banksOf } from "./cpu-meter.js";
 export { type CheckedConvolution, type CudaCheck, checkCuda } from "./cuda-check.js";
 export {
   type DeviceChoice,
@@ -42,8 +43,9 @@ export {
   type MeasureMissingOptions,
   measureMissing,
   type OwnTable,
+  openMeter,
 } from "./measure.js";
-export type { GpuOptions } from "./meter.js";
+export type { GpuOptions, Item, Meter, MeterOptions, RemoteMeter } from "./meter.js";
 export type { Network, Segment } from "./network.js";
 export { Patience } from "./patience.js";
 export type { Calibration } from "./probes.js";
@@ -59,5 +61,5 @@ export {
   type TableEntry,
   tableKey,
 } from "./table.js";
-export { openTable, saveTable, tableFormat } from "./table-file.js";
+export { isTableDevice, isTableEntry, openTable, saveTable, tableFormat } from "./table-file.js";
 export { plainTraits, type RuntimeTraits } from "./traits.js";

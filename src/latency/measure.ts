@@ -7,7 +7,7 @@ import { countedAs } from "./convolution.js";
 import { type BankOptions, openCpuMeter } from "./cpu-meter.js";
 import { openCudaMeter } from "./cuda-meter.js";
 import { type DeviceChoice, deviceFingerprint, deviceKind, type TableDevice } from "./device.js";
-import type { GpuOptions, Item, Meter, MeterOptions } from "./meter.js";
+import type { GpuOptions, Item, Meter, MeterOptions, RemoteMeter } from "./meter.js";
 import { openOrtCudaMeter } from "./ort-cuda-meter.js";
 import { Patience } from "./patience.js";
 import type { LatencyTable, TableEntry } from "./table.js";
@@ -26,6 +26,8 @@ export interface DeviceOptions {
   readonly patienceMs?: number;
   /** For GPUs. */
   readonly gpu?: GpuOptions;
+  /** Measures on another machine, whatever {@link device} says. */
+  readonly remote?: RemoteMeter;
   readonly signal?: AbortSignal;
   readonly onWarning?: (message: string) => void;
 }
@@ -79,12 +81,14 @@ export async function createLatencyTable(options: CreateOptions = {}): Promise<O
     const journal = options.cacheDir === undefined ? undefined : journalPath(options.cacheDir, fingerprint);
     return { journal, known: journal === undefined ? undefined : readJournal(journal, fingerprint) };
   };
-  if (choice.kind === "cpu") {
+  if (choice.kind === "cpu" && !options.remote) {
     // The CPU's fingerprint needs no process to be started.
     const { journal, known } = cached(deviceFingerprint(threads));
     if (known) return keep(known.device, known.entries, journal);
   }
-  using meter = await openMeter(choice, meterOptions(threads, options));
+  using meter = await (options.remote
+    ? options.remote({ ...meterOptions(threads, options), ...patienceOf(options) })
+    : openMeter(choice, meterOptions(threads, options)));
   const { journal, known } = cached(meter.fingerprint);
   if (known) return keep(known.device, known.entries, journal);
   const device = await meter.describe();
@@ -130,7 +134,7 @@ export async function measureMissing(
       `The latency table was measured on ${device.cpu} with ${device.runtime.name} ${device.runtime.version}; ` +
         `this machine is another, so ${wanted.size} missing layer(s) cannot be added to it here. Measure on that device.`,
     );
-  const endWatch = watchConditions(device.threads, warn);
+  const endWatch = table.options?.remote ? () => {} : watchConditions(device.threads, warn);
   let done = 0;
   const total = wanted.size + unchecked.size;
   const uncertain = new Map<string, LayerConfig>();
@@ -162,22 +166,33 @@ export async function measureMissing(
 /** Undefined for a table that is of no device here. */
 async function meterFor(table: OwnTable, options: MeasureMissingOptions): Promise<Meter | undefined> {
   const { device } = table;
+  const { remote } = table.options ?? {};
+  const { signal, onWarning, bankMs, bankLayers } = options;
+  const controls = { ...(signal ? { signal } : {}), ...(onWarning ? { onWarning } : {}) };
+  const bank = {
+    ...(bankMs === undefined ? {} : { bankMs }),
+    ...(bankLayers === undefined ? {} : { bankLayers }),
+  };
+  if (remote)
+    return remote({
+      ...meterOptions(device.threads, { ...table.options, ...controls }),
+      ...patienceOf(table.options ?? {}),
+      ...bank,
+    });
   const kind = deviceKind(device);
   if (kind === "imported" || (kind === "cpu" && !isThisMachine(device))) return undefined;
   // A GPU's table from a file does not know how to reach the GPU from here.
   const choice: DeviceChoice | undefined = kind === "cpu" ? { kind } : table.options?.device;
   if (!choice) return undefined;
-  const { signal, onWarning, bankMs, bankLayers } = options;
   return openMeter(choice, {
-    ...meterOptions(device.threads, {
-      ...table.options,
-      ...(signal ? { signal } : {}),
-      ...(onWarning ? { onWarning } : {}),
-    }),
+    ...meterOptions(device.threads, { ...table.options, ...controls }),
     ...(table.patience ? { patience: table.patience } : {}),
-    ...(bankMs === undefined ? {} : { bankMs }),
-    ...(bankLayers === undefined ? {} : { bankLayers }),
+    ...bank,
   });
+}
+
+function patienceOf({ patienceMs }: DeviceOptions): Pick<DeviceOptions, "patienceMs"> {
+  return patienceMs === undefined ? {} : { patienceMs };
 }
 
 function meterOptions(threads: number, options: DeviceOptions): MeterOptions {
@@ -191,7 +206,8 @@ function meterOptions(threads: number, options: DeviceOptions): MeterOptions {
   };
 }
 
-function openMeter(choice: DeviceChoice, options: MeterOptions & BankOptions): Promise<Meter> {
+/** @throws HalpError as {@link createLatencyTable} */
+export function openMeter(choice: DeviceChoice, options: MeterOptions & BankOptions): Promise<Meter> {
   switch (choice.kind) {
     case "cpu":
       return openCpuMeter(options);

@@ -32,6 +32,15 @@ export interface Meter extends Disposable {
   measure(device: TableDevice, group: readonly Item[]): Promise<[string, TableEntry][]>;
 }
 
+/** Opens what times layers on another machine, where they are timed as they would be here. */
+export type RemoteMeter = (
+  options: MeterOptions & {
+    readonly patienceMs?: number;
+    readonly bankMs?: number;
+    readonly bankLayers?: number;
+  },
+) => Promise<Meter>;
+
 /** A change of the reference layer beyond this is taken for a drift of the device, and taken out. */
 const driftLimit = 0.05;
 

@@ -65,7 +65,7 @@ export function openTable(path: string): LatencyTable {
       `${path} is not a latency table: expected "format": "${tableFormat}", came ${JSON.stringify(format)}.`,
       { file: path },
     );
-  if (!isDevice(device)) throw corrupt(path, "its device is incomplete");
+  if (!isTableDevice(device)) throw corrupt(path, "its device is incomplete");
   const known = new Map<string, TableEntry>();
   for (const e of entries) {
     const entry = entryOf(e);
@@ -86,7 +86,8 @@ function withoutKey({ key: _, ...entry }: FileEntry): TableEntry {
 
 const clocks = new Set<TableClock>(["kernel-profile", "cuda-events", "wall-differences", "imported"]);
 
-function isDevice(d: unknown): d is TableDevice {
+/** Whether it says what a table needs to say of its device. */
+export function isTableDevice(d: unknown): d is TableDevice {
   const device = d as Partial<TableDevice> | undefined;
   return (
     typeof device?.fingerprint === "string" &&
@@ -109,6 +110,11 @@ function entryOf(e: unknown): FileEntry | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether it is an entry of a table, whole and of the configuration that its key says. */
+export function isTableEntry(key: unknown, entry: unknown): entry is TableEntry {
+  return typeof entry === "object" && entry !== null && entryOf({ ...entry, key }) !== undefined;
 }
 
 /** Where measurements of a device are kept between runs. */
@@ -137,7 +143,7 @@ export function readJournal(path: string, fingerprint: string): LatencyTable | u
     } catch {
       continue;
     }
-    if (value.format === journalFormat && isDevice(value.device)) {
+    if (value.format === journalFormat && isTableDevice(value.device)) {
       device ??= value.device;
       continue;
     }

@@ -17,11 +17,11 @@ export interface DeviceRecord extends TableDevice {
   readonly isThisMachine: boolean;
 }
 
-export function deviceRecord({ table, isOwn }: Pick<Oracle, "table" | "isOwn">): DeviceRecord {
-  return { format: "halp.device/1", isThisMachine: isOwn, ...table.device };
+export function deviceRecord({ table, isHere }: Pick<Oracle, "table" | "isHere">): DeviceRecord {
+  return { format: "halp.device/1", isThisMachine: isHere, ...table.device };
 }
 
-/** With a table of another device nothing is measured: it would say nothing of that device. */
+/** Layers of another device are not measured: what they take here would say nothing of it. */
 export async function layerRecord(
   oracle: Oracle,
   dense: AnalyzedGraph,
@@ -32,7 +32,7 @@ export async function layerRecord(
   const given = { ...(pin ? { pin } : {}), ...(signal ? { signal } : {}) };
   const layersOf = async (analyzed: AnalyzedGraph) => {
     const network = oracle.networkOf(analyzed);
-    return oracle.isOwn ? await measureLayers(network, oracle.table, given) : predictLayers(network, oracle.table);
+    return oracle.isHere ? await measureLayers(network, oracle.table, given) : predictLayers(network, oracle.table);
   };
   return { format: "halp.layers/1", dense: await layersOf(dense), pruned: await layersOf(pruned) };
 }

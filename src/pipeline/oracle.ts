@@ -2,6 +2,7 @@ import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import {
   createLatencyTable,
+  type DeviceOptions,
   deviceKind,
   Estimator,
   isThisMachine,
@@ -30,8 +31,10 @@ import type { PruneOptions } from "./types.js";
 export interface Oracle {
   readonly table: LatencyTable;
   networkOf(analyzed: AnalyzedGraph): Network;
-  /** Whether the table is of this machine: then it grows, and what is measured here speaks of its device. */
+  /** Whether its device can be measured, here or through a bench: then it grows, and the result is measured. */
   readonly isOwn: boolean;
+  /** Whether that is this machine. */
+  readonly isHere: boolean;
   /**
    * Measures what is missing. In a table of another device it is estimated from layers around it, or bounded by wider ones:
    * good enough to search with.
@@ -53,7 +56,7 @@ export interface Oracle {
 
 type OracleOptions = Pick<
   PruneOptions,
-  "table" | "device" | "threads" | "pin" | "patienceMs" | "cacheDir" | "signal" | "onProgress"
+  "table" | "device" | "bench" | "threads" | "pin" | "patienceMs" | "cacheDir" | "signal" | "onProgress"
 >;
 
 /**
@@ -64,7 +67,8 @@ type OracleOptions = Pick<
 export async function openOracle(options: OracleOptions, warn: (message: string) => void): Promise<Oracle> {
   const { signal, onProgress } = options;
   const table = await tableFor(options);
-  const isOwn = isThisMachine(table.device);
+  const isHere = isThisMachine(table.device) && !options.bench;
+  const isOwn = isHere || options.bench !== undefined;
   const estimator = new Estimator(table);
   const { alignment } = isOwn ? await alignmentOf(table, options) : { alignment: foreignAlignment(table, estimator) };
   const ensure = async (configs: readonly LayerConfig[]) => {
@@ -110,6 +114,7 @@ export async function openOracle(options: OracleOptions, warn: (message: string)
   return {
     table,
     isOwn,
+    isHere,
     networkOf: network,
     ensure,
     require,
@@ -144,6 +149,15 @@ function foreignAlignment(table: LatencyTable, estimator: Estimator): number {
   return Math.max(finest, readAlignment(table)?.grid ?? 1, estimator.grid());
 }
 
+/** How the table's device is measured. */
+function measuring({ bench, pin, patienceMs }: OracleOptions): DeviceOptions {
+  return {
+    ...(bench ? { remote: bench.openMeter } : {}),
+    ...(pin ? { pin } : {}),
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  };
+}
+
 async function tableFor(options: OracleOptions): Promise<OwnTable> {
   const wanted = options.device === undefined ? undefined : parseDevice(options.device).kind;
   if (options.table === undefined && wanted !== undefined && wanted !== "cpu")
@@ -154,8 +168,7 @@ async function tableFor(options: OracleOptions): Promise<OwnTable> {
   if (options.table === undefined)
     return createLatencyTable({
       threads: options.threads ?? 1,
-      ...(options.pin ? { pin: options.pin } : {}),
-      ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+      ...measuring(options),
       ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
@@ -177,7 +190,7 @@ async function tableFor(options: OracleOptions): Promise<OwnTable> {
   return {
     device: file.device,
     entries: new Map(file.entries),
-    ...(options.pin ? { options: { pin: options.pin } } : {}),
+    options: measuring(options),
     patience: new Patience(options.patienceMs),
   };
 }

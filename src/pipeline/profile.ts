@@ -2,6 +2,7 @@
 import { analyzeCoupling, type CouplingOptions } from "../coupling/index.js";
 import { axisWidths, dimsAt } from "../coupling/widths.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
+import type { Bench } from "../jobs/index.js";
 import {
   createLatencyTable,
   type DeviceChoice,
@@ -37,6 +38,8 @@ export interface ProfileOptions extends RunControls {
   readonly threads?: number;
   /** Default the CPU. */
   readonly device?: DeviceChoice;
+  /** Another machine that is measured on; default this one. */
+  readonly bench?: Bench;
   /** How a GPU computes, and how its libraries are called. */
   readonly gpu?: GpuOptions;
   /** Cores to measure on; default "auto". */
@@ -78,6 +81,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileResult> {
   const table = await createLatencyTable({
     threads: options.threads ?? 1,
     ...(options.device ? { device: options.device } : {}),
+    ...(options.bench ? { remote: options.bench.openMeter } : {}),
     ...(options.gpu ? { gpu: options.gpu } : {}),
     ...(options.pin ? { pin: options.pin } : {}),
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),

@@ -245,9 +245,16 @@ async function save({ training, options }: Choosing, state: RunState): Promise<v
 }
 
 async function writeConfig(options: PruneOptions): Promise<void> {
-  const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, resume: _r, ...config } = options;
+  const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, resume: _r, ...rest } = options;
+  const { bench, ...config } = rest;
   const { steps, seed } = { ...defaults, ...config };
-  await writeJson(options.runFolder, runFiles.config, { format: "halp.config/1", ...config, steps, seed });
+  await writeJson(options.runFolder, runFiles.config, {
+    format: "halp.config/1",
+    ...config,
+    ...(bench ? { bench: bench.name } : {}),
+    steps,
+    seed,
+  });
 }
 
 /** @throws HalpError HALP_BUDGET_RANGE, HALP_TRAINING_OPTION */
@@ -286,7 +293,8 @@ async function budgetRatio(
 }
 
 async function denseLatency(options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
-  const { latencies } = await measureModels([analyzed.model], {
+  const measure = options.bench?.measureModels ?? measureModels;
+  const { latencies } = await measure([analyzed.model], {
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: options.threads ?? defaults.threads,
     ...(options.pin ? { pin: options.pin } : {}),

@@ -1,7 +1,7 @@
 /** The network that a run ends with: found, measured, and searched for again until the budget is met. */
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { measurePair } from "../runtime/index.js";
+import { measureModels, pairOf } from "../runtime/index.js";
 import { highest } from "./schedule.js";
 import type { Found, StepSearch } from "./steps.js";
 import type { PruneOptions } from "./types.js";
@@ -75,7 +75,8 @@ export async function bestOf(searches: readonly StepSearch[], targetNs: number):
 
 async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOptions): Promise<Measured> {
   options.onProgress?.({ phase: "measuring", done: 0, total: 1 });
-  const pair = await measurePair(analyzed.model, found.candidate.model.model, {
+  const measure = options.bench?.measureModels ?? measureModels;
+  const timings = await measure([analyzed.model, found.candidate.model.model], {
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: options.threads ?? 1,
     seed: options.seed ?? 0,
@@ -84,6 +85,7 @@ async function measure(analyzed: AnalyzedGraph, found: Found, options: PruneOpti
     ...(options.signal ? { signal: options.signal } : {}),
     onProgress: (done, total) => options.onProgress?.({ phase: "measuring", done, total }),
   });
+  const pair = pairOf(timings);
   return {
     found,
     ratio: pair.ratio,

@@ -1,5 +1,6 @@
 /** What `halp prune` is asked and what it answers. */
 import type { HalpError } from "../errors.js";
+import type { Bench } from "../jobs/index.js";
 import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
 import type { EpochLine } from "./epochs.js";
@@ -88,6 +89,8 @@ export interface PruneOptions extends RunControls {
   readonly table?: string;
   /** The device that the table has to be of: "cpu", "cuda:0", "ort-cuda:0"; a GPU needs a table. */
   readonly device?: string;
+  /** Another machine that is measured on: its latencies are those of the table and of the result. Default this one. */
+  readonly bench?: Bench;
   /** Where measured latencies are kept between runs. */
   readonly cacheDir?: string;
   /** Training between the steps and after them; needs {@link data}. */

@@ -17,6 +17,7 @@ export {
   measureModels,
   measurePair,
   type PairTimings,
+  pairOf,
 } from "./measure-models.js";
 export { type Pin, type Pinned, type PinTask, pinThreads } from "./pinning.js";
 export {

@@ -127,9 +127,13 @@ export async function measurePair(
   pruned: Model | ModelSource,
   options: MeasureOptions = {},
 ): Promise<PairTimings> {
-  const { latencies, ratios, paired } = await measureModels([dense, pruned], options);
+  return pairOf(await measureModels([dense, pruned], options));
+}
+
+/** The second of two models against the first. */
+export function pairOf({ latencies, ratios, paired }: ModelTimings): PairTimings {
   const [a, b] = latencies;
   const p = paired[1];
-  if (!a || !b || !p) throw new Error("measureModels answered with fewer models than it was given");
+  if (!a || !b || !p) throw new Error("there are timings of fewer than two models");
   return { dense: a, pruned: b, ratio: ratios[1] ?? Number.NaN, spread: p.q3 - p.q1 };
 }

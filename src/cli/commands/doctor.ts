@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { arch, availableParallelism, platform } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { halpVersion } from "../../jobs/version.js";
 import type { CudaCheck } from "../../latency/index.js";
 import type { Addon } from "../../runtime/index.js";
 import { cacheFolder } from "../cache-folder.js";
@@ -10,7 +11,6 @@ import type { OptionValues } from "../options.js";
 import { formatNs, formatPercent } from "../quantities.js";
 import { renderOperators } from "../render-operators.js";
 import { renderTable, truncate, wrap } from "../table.js";
-import { halpVersion } from "../version.js";
 import { gpuOf } from "./profile.js";
 
 interface Check {

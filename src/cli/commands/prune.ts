@@ -3,6 +3,7 @@ import { HalpError } from "../../errors.js";
 import type { StepTrainingOptions } from "../../pipeline/index.js";
 import type { PruneOptions, PruneResult } from "../../pipeline/types.js";
 import type { WidthLimit } from "../../problem/index.js";
+import { openBenches } from "../benches.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
@@ -41,6 +42,7 @@ export const pruneCommand: CommandSpec = {
     "maxPruneRatio",
     "table",
     "device",
+    "redis",
     "cache",
     "seed",
     "epochs",
@@ -61,11 +63,19 @@ export const pruneCommand: CommandSpec = {
     "halp prune resnet.onnx --budget 50% --batch 64 --data cifar10/ --steps 30 --train-steps 100 --epochs 20 --augment flip,crop:4",
     "halp prune --resume .halp/runs/resnet",
     "halp prune model.onnx --budget 60% --table phone.json",
+    "halp prune model.onnx --budget 60% --device pi5 --redis redis://build-server:6379",
     "halp prune detector.onnx --budget 0.7 --input x=1x3x320x320 --freeze 'head.*' -o small.onnx --json",
   ],
   run: async ([model = ""], options, context) => {
     const { prune } = await import("../../pipeline/index.js");
-    const asked = await pruneOptions(model, options, context);
+    await using benches = await openBenches(options);
+    const [bench, ...others] = benches.list;
+    if (others.length > 0)
+      throw new HalpError(
+        "HALP_DEVICE_OPTION",
+        `A network is pruned for one device; --device names ${others.length + 1}.`,
+      );
+    const asked = { ...(await pruneOptions(model, options, context)), ...given("bench", bench) };
     return await reportPrune(() => prune(asked), asked.runFolder, context);
   },
 };
@@ -104,7 +114,7 @@ export async function pruneOptions(
     ...given("widthLimits", widthLimits(options)),
     ...given("rounds", options.rounds),
     ...given("table", options.table),
-    ...given("device", options.device),
+    ...given("device", options.redis === undefined ? options.device : undefined),
     ...given("seed", options.seed),
     ...given("training", training),
     ...controlsOf(options, context),

@@ -1,0 +1,6 @@
+export { type Bench, type BenchOptions, benchOn } from "./bench.js";
+export { type Fleet, type FleetOptions, openFleet, type SendOptions } from "./fleet.js";
+export type { WorkerInfo } from "./names.js";
+export type { TaskName } from "./tasks.js";
+export { halpVersion } from "./version.js";
+export { runWorker, type WorkerOptions } from "./worker.js";

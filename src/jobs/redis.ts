@@ -1,0 +1,129 @@
+/** BullMQ and ioredis, loaded only where a Redis is asked for: whoever uses one machine need not have them. */
+import { HalpError } from "../errors.js";
+
+export type BullMq = typeof import("bullmq");
+export type Redis = import("ioredis").Redis;
+
+export interface RedisConnection extends AsyncDisposable {
+  readonly bullmq: BullMq;
+  readonly client: Redis;
+  /** Another connection, for what blocks one. */
+  another(): Redis;
+  /** Rejects once the server has not been there for so long that waiting is in vain. */
+  readonly lost: Promise<never>;
+}
+
+/** Before all names that halp uses in Redis. */
+export const prefix = "halp";
+/** As long as this a server may be away: restarts, cables. */
+const defaultLostMs = 60_000;
+/** Until then the first connection has to stand. */
+const connectMs = 5000;
+
+/**
+ * @param url redis:// or, with TLS, rediss://; with user and password where the server asks for them
+ * @throws HalpError HALP_JOBS_MISSING where the packages are not installed, HALP_REDIS_URL, HALP_REDIS where there is no
+ *   server, or it refuses
+ */
+export async function connectRedis(url: string, lostMs = defaultLostMs): Promise<RedisConnection> {
+  const where = checkUrl(url);
+  const [bullmq, ioredis] = await load();
+  const options = {
+    // Commands wait while the server is away.
+    maxRetriesPerRequest: null,
+    retryStrategy: (times: number) => Math.min(100 * times, 2000),
+    connectTimeout: connectMs,
+  };
+  await tryOnce(new ioredis.Redis(url, { ...options, lazyConnect: true, retryStrategy: () => null }), where);
+  const opened: Redis[] = [];
+  let giveUp: (error: HalpError) => void = () => {};
+  const lost = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  lost.catch(() => {});
+  let timer: NodeJS.Timeout | undefined;
+  const open = (): Redis => {
+    const client = new ioredis.Redis(url, options);
+    // Without a listener ioredis prints each; what matters shows in `lost`.
+    client.on("error", () => {});
+    opened.push(client);
+    return client;
+  };
+  const client = open();
+  client.on("close", () => {
+    timer ??= setTimeout(
+      () =>
+        giveUp(
+          new HalpError("HALP_REDIS", `Redis at ${where} has been away for ${lostMs / 1000} seconds.`, { exitCode: 1 }),
+        ),
+      lostMs,
+    );
+    timer.unref();
+  });
+  client.on("ready", () => {
+    clearTimeout(timer);
+    timer = undefined;
+  });
+  return {
+    bullmq,
+    client,
+    another: open,
+    lost,
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(timer);
+      for (const one of opened) one.disconnect();
+    },
+  };
+}
+
+/** The URL without its password, for messages. */
+function checkUrl(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+    if (!/^rediss?:$/.test(parsed.protocol)) throw new TypeError(`its protocol is ${parsed.protocol}`);
+  } catch (cause) {
+    throw new HalpError(
+      "HALP_REDIS_URL",
+      "The Redis URL is none: give redis://HOST:6379 or, with TLS, rediss://USER:PASSWORD@HOST:6379.",
+      { cause },
+    );
+  }
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname === "/" ? "" : parsed.pathname}`;
+}
+
+async function load(): Promise<[BullMq, Pick<typeof import("ioredis"), "Redis">]> {
+  try {
+    const [bullmq, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
+    return [bullmq, { Redis }];
+  } catch (cause) {
+    throw new HalpError(
+      "HALP_JOBS_MISSING",
+      `Work on other machines goes through BullMQ, which is not installed (${(cause as Error).message.split("\n")[0]}).\nRun: npm install bullmq ioredis`,
+      { cause, exitCode: 1 },
+    );
+  }
+}
+
+async function tryOnce(client: Redis, where: string): Promise<void> {
+  let why: Error | undefined;
+  client.on("error", (error: Error) => {
+    why ??= error;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (cause) {
+    const { message } = why ?? (cause as Error);
+    throw new HalpError(
+      "HALP_REDIS",
+      `Redis at ${where} cannot be used: ${message}. Is it running, and is the password right?`,
+      {
+        cause,
+        exitCode: 1,
+      },
+    );
+  } finally {
+    client.disconnect();
+  }
+}
