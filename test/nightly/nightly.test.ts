@@ -6,9 +6,9 @@ import { poolLoad } from "./pool-load.js";
 const quiet = () => {};
 
 t.test("300 problems too large for brute force, as HiGHS solves them", async (t) => {
-  const { problems, joint, infeasible, wrong } = await differential(300, 1, quiet);
+  const { problems, joint, infeasible, givenUp, wrong } = await differential(300, 1, quiet);
   t.same(wrong, []);
-  t.equal(problems, 300);
+  t.ok(problems === 300 && givenUp < 10, `${givenUp} given up`);
   t.ok(joint >= 100 && problems - joint >= 100 && infeasible > 0 && infeasible < 150, `${joint}, ${infeasible}`);
 });
 
