@@ -127,8 +127,17 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   } finally {
     clearInterval(beat);
     await Promise.race([queue.close(), sleep(5000)]);
-    await Promise.race([client.del(key), sleep(1000)]).catch(() => {});
+    await Promise.race([leave(redis, name, key).catch(() => {}), sleep(3000)]);
   }
+}
+
+/** Takes away what stands in Redis for the device; the queue only where nothing waits in it for the next worker. */
+async function leave({ bullmq, client }: RedisConnection, name: string, key: string): Promise<void> {
+  await client.del(key);
+  const queue = new bullmq.Queue(queueOf(name), { connection: client, prefix });
+  const waiting = await queue.getJobCounts();
+  if (Object.values(waiting).every((count) => count === 0)) await queue.obliterate();
+  await queue.close();
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

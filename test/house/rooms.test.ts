@@ -61,6 +61,8 @@ t.test("no room imports what it may not", async (t) => {
 t.test("a package is imported by the room that owns it", async (t) => {
   const owners: Readonly<Record<string, string>> = {
     "onnxruntime-node": "runtime",
+    bullmq: "jobs",
+    ioredis: "jobs",
     "@bufbuild/protobuf": "onnx",
     commander: "cli",
     "d3-scale": "report",

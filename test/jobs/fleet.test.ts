@@ -1,0 +1,221 @@
+/** Devices elsewhere: workers in processes of their own, a real Redis between, and all that can go wrong with either. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import t from "tap";
+import { analyzeGraph } from "../../src/graph/infer.js";
+import { benchOn, type Fleet, openFleet } from "../../src/jobs/index.js";
+import { createLatencyTable, measureMissing, networkConfigs, networkOf, openTable } from "../../src/latency/index.js";
+import { readModel } from "../../src/onnx/index.js";
+import { findOperator } from "../../src/operators/index.js";
+import { runHalp } from "../cli/run-halp.js";
+import { writeSmallModel } from "../cli/small-model.js";
+import { noRedis, type RedisServer, startRedis, startWorker } from "./redis-server.js";
+
+const folder = t.testdir();
+const at = (name: string) => join(folder, name);
+writeSmallModel(at("model.onnx"), 64, ["N", 3, 32, 32]);
+writeSmallModel(at("small.onnx"), 16, ["N", 3, 16, 16]);
+const skip = noRedis;
+
+/** What lies in Redis beside what workers put there for themselves. */
+async function leftIn({ url }: RedisServer): Promise<string[]> {
+  const client = new Redis(url);
+  const keys = await client.keys("*");
+  client.disconnect();
+  return keys
+    .filter((key) => !/^halp:(worker:[a-z0-9]+|device\.[a-z0-9]+:(id|meta|events|marker|stalled-check))$/.test(key))
+    .sort();
+}
+
+async function network() {
+  const analyzed = analyzeGraph(await readModel(at("small.onnx")), findOperator, { batch: 1 });
+  return {
+    analyzed,
+    configsFor: (traits: Parameters<typeof networkOf>[1]) => [
+      ...networkConfigs(networkOf(analyzed, traits), { dimsOf: () => undefined }),
+    ],
+  };
+}
+
+/** Fills a table of the network on a device of the fleet. */
+async function fill(
+  fleet: Fleet,
+  name: string,
+  options: { readonly cacheDir?: string; readonly signal?: AbortSignal } = {},
+) {
+  const table = await createLatencyTable({ ...options, remote: benchOn(fleet, name).openMeter, patienceMs: 0 });
+  const { configsFor } = await network();
+  const measured = await measureMissing(
+    table,
+    configsFor(table.device.traits),
+    options.signal ? { signal: options.signal } : {},
+  );
+  return { table, measured };
+}
+
+t.test("as the page of the docs says: two devices, a table each, pruned for one of them", { skip }, async (t) => {
+  const page = readFileSync("docs/devices.md", "utf8")
+    .split("\n## ")
+    .find((part) => part.startsWith("Many devices"))!;
+  const lines = [...page.matchAll(/^ {4}halp (.*)$/gm)].map(([, line = ""]) => line.replaceAll("'", "").split(" "));
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  const here = (words: readonly string[]) =>
+    words.map((word) =>
+      word === "redis://127.0.0.1:6379" ? redis.url : /\.(onnx|json)$/.test(word) ? at(word) : word,
+    );
+  const workers = lines.filter(([command]) => command === "worker");
+  t.equal(workers.length, 2);
+  for (const words of workers) {
+    const worker = await startWorker(redis.url, words[words.indexOf("--name") + 1]!);
+    t.teardown(() => worker.kill());
+  }
+  const [devices, profile, prune] = lines.filter(([command]) => command !== "worker").map(here);
+  const listed = JSON.parse((await runHalp([...devices!, "--json"])).stdout);
+  t.match(listed, { format: "halp.devices/1", devices: [{ name: "pi5" }, { name: "server" }] });
+  const quick = ["--patience", "0", "--cache", at("cache"), "--json"];
+  const profiled = await runHalp([...profile!, ...quick]);
+  t.equal(profiled.status, 0, profiled.stderr);
+  t.match(JSON.parse(profiled.stdout), {
+    format: "halp.profiles/1",
+    profiles: [{ measured: Number }, { measured: Number }],
+  });
+  for (const name of ["pi5", "server"]) {
+    const table = openTable(at(`table-${name}.json`));
+    t.ok(table.entries.size > 10 && table.device.fingerprint.endsWith(`@${name}`), name);
+  }
+  const pruned = await runHalp([...prune!, ...quick, "--criterion", "l1", "--run", at("run"), "--tolerance", "100%"]);
+  t.equal(pruned.status, 0, pruned.stderr);
+  const result = JSON.parse(pruned.stdout);
+  t.match(result, { format: "halp.result/1", heldAgainst: "measured" });
+  t.ok(result.latencyNs.pruned > 0 && result.parameters.pruned < result.parameters.dense);
+  t.match(JSON.parse(readFileSync(at("run/device.json"), "utf8")), { isThisMachine: false });
+  t.notMatch(readFileSync(at("run/config.json"), "utf8"), /redis:/, "the URL stays out of the run folder");
+  t.same(await leftIn(redis), [], "nothing is left in Redis");
+});
+
+t.test("a worker that is killed in the middle, and a Redis that loses all", { skip, timeout: 120_000 }, async (t) => {
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  let worker = await startWorker(redis.url, "board");
+  t.teardown(() => worker.kill());
+  await using fleet = await openFleet({ redis: redis.url });
+  const first = fill(fleet, "board");
+  await sleep(600);
+  await worker.kill();
+  worker = await startWorker(redis.url, "board");
+  const { table, measured } = await first;
+  t.ok(measured > 0 && table.entries.size === measured, `${measured} layers, each once`);
+  const second = fill(fleet, "board");
+  await sleep(300);
+  await redis.kill();
+  await sleep(300);
+  await redis.start();
+  t.equal((await second).measured, measured, "the open task was put up again");
+  await worker.kill("SIGINT");
+  t.same(await leftIn(redis), []);
+  const client = new Redis(redis.url);
+  t.same(
+    (await client.keys("*")).filter((key) => !key.endsWith("stalled-check")),
+    [],
+    "a worker that ends takes its queue along",
+  );
+  client.disconnect();
+});
+
+t.test("what cannot be done is said", { skip, timeout: 60_000 }, async (t) => {
+  const redis = await startRedis({ password: "secret" });
+  t.teardown(redis.stop);
+  const worker = await startWorker(redis.url, "board");
+  t.teardown(() => worker.kill());
+  await t.rejects(openFleet({ redis: redis.url.replace("secret", "wrong") }), {
+    code: "HALP_REDIS",
+    message: /^((?!wrong).)*$/s,
+  });
+  await t.rejects(openFleet({ redis: "http://127.0.0.1" }), { code: "HALP_REDIS_URL" });
+  await t.rejects(openFleet({ redis: "redis://127.0.0.1:1" }), { code: "HALP_REDIS" });
+  await using fleet = await openFleet({ redis: redis.url, silenceMs: 1000 });
+  t.match(await fleet.devices(), [{ name: "board", task: null }]);
+  await t.rejects(fill(fleet, "boart"), { code: "HALP_DEVICE_UNKNOWN", message: /did you mean "board"/ });
+  await t.rejects(
+    fleet.send("board", "measure-models", { models: ["0".repeat(64)], inputs: {}, threads: 1, pin: "none", seed: 0 }),
+    {
+      code: "HALP_JOB_DATA",
+    },
+  );
+  for (const [name, task] of [
+    ["toString", {}],
+    ["describe", { threads: -1, pin: "auto" }],
+    ["describe", { threads: 1, pin: "auto", patienceMs: "long" }],
+    ["measure-layers", { threads: 1, pin: "auto", device: {}, layers: [] }],
+    ["measure-models", { models: ["../../etc/passwd"], inputs: {}, threads: 1, pin: "auto", seed: 0 }],
+  ] as const)
+    await t.rejects(
+      fleet.send("board", name as "describe", task as never),
+      { code: "HALP_JOB_TASK" },
+      `${name} ${JSON.stringify(task)}`,
+    );
+  const controller = new AbortController();
+  const began = fleet.send("board", "describe", { threads: 1, pin: "auto" }, { signal: controller.signal });
+  await worker.until(/HALP_JOB_TASK[\s\S]*/);
+  await sleep(300);
+  controller.abort(new Error("no more"));
+  await t.rejects(began, { message: "no more" });
+  t.match(await runHalp(["worker", "--redis", redis.url, "--name", "no/name"]), {
+    status: 2,
+    stderr: /HALP_DEVICE_NAME/,
+  });
+  const models = [
+    ["profile", at("model.onnx"), "-o", at("x.json")],
+    ["prune", at("model.onnx"), "--budget", "60%"],
+  ];
+  for (const words of models)
+    t.match(await runHalp([...words, "--redis", redis.url]), {
+      status: 2,
+      stderr: /HALP_OPTION_MISSING[\s\S]*--device/,
+    });
+  t.match(await runHalp([...models[0]!, "--redis", redis.url, "--device", "board,other"]), {
+    status: 2,
+    stderr: /HALP_OPTION_CONFLICT[\s\S]*\{device\}/,
+  });
+  t.match(await runHalp([...models[1]!, "--redis", redis.url, "--device", "board,other"]), {
+    status: 2,
+    stderr: /HALP_DEVICE_OPTION/,
+  });
+  const client = new Redis(redis.url);
+  const info = JSON.parse((await client.get("halp:worker:board"))!);
+  await client.set("halp:worker:old", JSON.stringify({ ...info, name: "old", version: "0.0.1" }));
+  await t.rejects(fill(fleet, "old"), { code: "HALP_WORKER_VERSION", message: /0\.0\.1/ });
+  client.disconnect();
+  await worker.kill();
+  await sleep(100);
+  // Its sign of life lies there for some seconds yet; then it is silent.
+  await t.rejects(fill(fleet, "board"), { code: /HALP_DEVICE_SILENT|HALP_DEVICE_UNKNOWN/ });
+  const left = await leftIn(redis);
+  t.same(
+    left.filter((key) => !key.includes("stalled") && !key.endsWith(":old")),
+    [],
+    "nothing is left of what failed",
+  );
+});
+
+t.test("without the packages the command says what to install", async (t) => {
+  const loader = `export const resolve = (s, c, next) => s === "bullmq" ? Promise.reject(new Error("Cannot find package")) : next(s, c);`;
+  const hook = at("no-bullmq.mjs");
+  writeFileSync(
+    hook,
+    `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(loader)}");`,
+  );
+  const before = process.env.NODE_OPTIONS;
+  process.env.NODE_OPTIONS = `--import=${hook}`;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = before;
+  });
+  t.match(await runHalp(["devices", "--redis", "redis://127.0.0.1:1"]), {
+    status: 1,
+    stderr: /HALP_JOBS_MISSING[\s\S]*npm install bullmq ioredis/,
+  });
+});
