@@ -46,10 +46,13 @@ function loadSharp(): Promise<SharpFunction> {
   return loading;
 }
 
+/** An image that claims more pixels is refused: a broken one of 200 bytes would else take many seconds to unpack. */
+const mostPixels = 2 ** 26;
+
 /** Colour profiles and EXIF rotation are not applied: networks were trained on the pixels as stored. */
 async function openImage(path: string): Promise<Sharp> {
   const sharp = await loadSharp();
-  return sharp(path, { ignoreIcc: true, failOn: "warning", limitInputPixels: 2 ** 28 });
+  return sharp(path, { ignoreIcc: true, failOn: "warning", limitInputPixels: mostPixels });
 }
 
 /**
