@@ -1,8 +1,8 @@
 // Reads a TAP stream as tap's tests write it.
 //
-// Assertions are counted, and a test that holds assertions is not counted besides. A test that holds none, such as that of a law by
-// fast-check, counts as one. A test that failed while none of its
-// assertions did (a plan that was not met, a timeout) counts as one failure.
+// Assertions are counted, and a test that holds assertions is not counted besides. A test that holds none, such as that of
+// a law by fast-check, counts as one. A test that failed while none of its assertions did (a plan that was not met, a timeout) counts
+// as one failure.
 
 /**
  * @param {string} text

@@ -46,14 +46,16 @@ function run(file) {
     child.on("error", failed);
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      const end = late
-        ? `it was not done after ${timeoutSeconds} seconds`
-        : signal
-          ? `it was ended by ${signal}`
-          : code;
-      done({ stdout, stderr, end: typeof end === "number" ? (end === 0 ? undefined : `exit code ${end}`) : end });
+      done({ stdout, stderr, end: howItEnded(code, signal, late) });
     });
   });
+}
+
+/** @returns {string | undefined} undefined where it ended well */
+function howItEnded(code, signal, late) {
+  if (late) return `it was not done after ${timeoutSeconds} seconds`;
+  if (signal) return `it was ended by ${signal}`;
+  return code === 0 ? undefined : `exit code ${code}`;
 }
 
 /** Runs one file and says what came of it. */

@@ -35,3 +35,9 @@ function endOfString(text: string, from: number): number {
   }
   return text.length;
 }
+
+/** A JSON object, of whatever members. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export const isObject = (x: unknown): x is JsonObject => typeof x === "object" && x !== null && !Array.isArray(x);
+export const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);

@@ -67,7 +67,7 @@ export function benchOn(fleet: Fleet, name: string): Bench {
       return await fleet.send(name, "measure-models", task, {
         models: new Map(hashes.map((sha256, i) => [sha256, encoded[i] as Uint8Array])),
         ...(signal ? { signal } : {}),
-        ...(onProgress ? { onProgress: (done) => onProgress(done, samples ?? done) } : {}),
+        ...(onProgress ? { onProgress } : {}),
         ...(onWarning ? { onWarning } : {}),
       });
     },

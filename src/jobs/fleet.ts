@@ -10,11 +10,12 @@ import {
   modelKey,
   modelSeconds,
   partBytes,
+  prefix,
   queueOf,
   type WorkerInfo,
   workerKey,
 } from "./names.js";
-import { connectRedis, prefix, type RedisConnection } from "./redis.js";
+import { connectRedis, type RedisConnection } from "./redis.js";
 import type { ResultOf, TaskName, TaskOf } from "./tasks.js";
 import { halpVersion } from "./version.js";
 
@@ -68,7 +69,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
 
   const putModels = async (models: ReadonlyMap<string, Uint8Array>, always: boolean) => {
     for (const [sha256, bytes] of models) {
-      const key = modelKey(prefix, run, sha256);
+      const key = modelKey(run, sha256);
       if (!always && (await redis.client.expire(key, modelSeconds)) === 1) continue;
       const transaction = redis.client.multi().del(key);
       for (let at = 0; at < bytes.length; at += partBytes)
@@ -116,8 +117,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
 
 async function readDevices({ client }: RedisConnection): Promise<readonly WorkerInfo[]> {
   const keys: string[] = [];
-  for await (const found of client.scanStream({ match: workerKey(prefix, "*"), count: 100 }))
-    keys.push(...(found as string[]));
+  for await (const found of client.scanStream({ match: workerKey("*"), count: 100 })) keys.push(...(found as string[]));
   const texts = keys.length > 0 ? await client.mget(...new Set(keys)) : [];
   return texts
     .flatMap((text) => {
@@ -201,7 +201,7 @@ function openLine(redis: RedisConnection, device: string): Line {
           const state = await Promise.race([stateOf(id), redis.lost]);
           if (state.kind === "done") return state.result;
           if (state.kind === "gone") await put(name, data, id);
-          if (await client.exists(workerKey(prefix, device))) seen = performance.now();
+          if (await client.exists(workerKey(device))) seen = performance.now();
           else if (performance.now() - seen > silenceMs) throw silent(device, silenceMs);
           const timer = setTimeout(wake, pollMs);
           await Promise.race([asleep, redis.lost]).finally(() => clearTimeout(timer));
@@ -218,12 +218,11 @@ function openLine(redis: RedisConnection, device: string): Line {
   };
 
   async function stateOf(id: string): Promise<{ kind: "done"; result: JobResult } | { kind: "gone" | "open" }> {
+    const state = await queue.getJobState(id);
+    if (state !== "completed" && state !== "failed") return { kind: state === "unknown" ? "gone" : "open" };
     const job = await queue.getJob(id);
     if (!job) return { kind: "gone" };
-    const state = await job.getState();
-    if (state === "completed")
-      return { kind: "done", result: (await queue.getJob(id))?.returnvalue ?? job.returnvalue };
-    if (state !== "failed") return { kind: "open" };
+    if (state === "completed") return { kind: "done", result: job.returnvalue };
     throw new HalpError(
       "HALP_JOB_STALLED",
       `The workers of ${device} end before they have done a job (${job.failedReason}). See what they say, on that machine.`,
@@ -237,9 +236,9 @@ function openLine(redis: RedisConnection, device: string): Line {
       const job = await queue.getJob(id);
       if (!job) return;
       if (await job.isActive()) {
-        await client.set(cancelKey(prefix, id), "1", "EX", 30);
+        await client.set(cancelKey(id), "1", "EX", 30);
         for (let i = 0; i < 20 && (await job.isActive()); i++) await sleep(250);
-        await client.del(cancelKey(prefix, id));
+        await client.del(cancelKey(id));
       }
       await job.remove();
     };

@@ -41,14 +41,16 @@ export function checkDeviceName(name: string): void {
     );
 }
 
+/** Before all names that halp uses in Redis. */
+export const prefix = "halp";
 /** The queue of what only one device can do, one job at a time. */
 export const queueOf = (device: string): string => `device.${device}`;
 /** Where a worker says that it lives. */
-export const workerKey = (prefix: string, device: string): string => `${prefix}:worker:${device}`;
+export const workerKey = (device: string): string => `${prefix}:worker:${device}`;
 /** Set where nobody wants a job done any more. */
-export const cancelKey = (prefix: string, job: string): string => `${prefix}:cancelled:${job}`;
+export const cancelKey = (job: string): string => `${prefix}:cancelled:${job}`;
 /** The bytes of a model, in parts. */
-export const modelKey = (prefix: string, run: string, sha256: string): string => `${prefix}:run:${run}:model:${sha256}`;
+export const modelKey = (run: string, sha256: string): string => `${prefix}:run:${run}:model:${sha256}`;
 
 /** A worker that has not said for so long that it lives is taken for dead. */
 export const aliveSeconds = 15;

@@ -13,8 +13,6 @@ export interface RedisConnection extends AsyncDisposable {
   readonly lost: Promise<never>;
 }
 
-/** Before all names that halp uses in Redis. */
-export const prefix = "halp";
 /** As long as this a server may be away: restarts, cables. */
 const defaultLostMs = 60_000;
 /** Until then the first connection has to stand. */

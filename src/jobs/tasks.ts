@@ -3,6 +3,7 @@
  * SHA-256 of their bytes.
  */
 import { HalpError } from "../errors.js";
+import { isNumber, isObject, type JsonObject } from "../json.js";
 import {
   type BankOptions,
   type Item,
@@ -152,12 +153,9 @@ function wrong(why: string): HalpError {
   return new HalpError("HALP_JOB_TASK", `The job cannot be done: ${why}.`, { exitCode: 1 });
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-const isObject = (x: unknown): x is Fields => typeof x === "object" && x !== null && !Array.isArray(x);
 const isCount = (x: unknown, most: number): x is number =>
   Number.isInteger(x) && (x as number) >= 1 && (x as number) <= most;
-const isTime = (x: unknown): boolean =>
-  x === undefined || (typeof x === "number" && Number.isFinite(x) && x >= 0 && x <= 86_400_000);
+const isTime = (x: unknown): boolean => x === undefined || (isNumber(x) && x >= 0 && x <= 86_400_000);
 const mostThreads = 1024;
 
 /** "auto", "none" or a list of cores. */
@@ -182,7 +180,7 @@ function meterTask(task: unknown): MeterTask {
 }
 
 function layersTask(task: unknown): Pick<MeasureLayersTask, "device" | "layers"> {
-  const { device, layers } = task as Fields;
+  const { device, layers } = task as JsonObject;
   if (!isTableDevice(device)) throw wrong("its device is incomplete");
   if (!Array.isArray(layers) || !layers.every(isItem)) throw wrong("a layer does not fit its key");
   return { device, layers };

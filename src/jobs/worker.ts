@@ -12,11 +12,12 @@ import {
   type JobData,
   type JobResult,
   modelKey,
+  prefix,
   queueOf,
   type WorkerInfo,
   workerKey,
 } from "./names.js";
-import { connectRedis, prefix, type RedisConnection } from "./redis.js";
+import { connectRedis, type RedisConnection } from "./redis.js";
 import { createPerformer, isHash, namedFingerprint, type TaskContext, type TaskName } from "./tasks.js";
 import { halpVersion } from "./version.js";
 
@@ -62,7 +63,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const info = (): WorkerInfo => ({ ...still, load: loadavg()[0] ?? 0, task });
   await using redis = await connectRedis(options.redis);
   const { client, bullmq } = redis;
-  const key = workerKey(prefix, name);
+  const key = workerKey(name);
   await claim(redis, key, info(), signal);
   const beat = setInterval(
     () => {
@@ -80,7 +81,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       const controller = new AbortController();
       const { run } = job.data;
       const watch = setInterval(() => {
-        void client.exists(cancelKey(prefix, job.id ?? "")).then(
+        void client.exists(cancelKey(job.id ?? "")).then(
           (there) => there === 1 && controller.abort(new HalpError("HALP_CANCELLED", "The run was cancelled.")),
           () => {},
         );
@@ -169,7 +170,7 @@ function modelStore({ client }: RedisConnection): (run: string, sha256: string) 
     const known = kept.get(sha256);
     if (known) return known;
     if (!isHash(sha256)) throw gone("what it is called is no hash");
-    const parts = await client.lrangeBuffer(modelKey(prefix, run, sha256), 0, -1);
+    const parts = await client.lrangeBuffer(modelKey(run, sha256), 0, -1);
     const bytes = Buffer.concat(parts);
     if (createHash("sha256").update(bytes).digest("hex") !== sha256)
       throw gone(parts.length === 0 ? "it is not there" : "its bytes do not fit its hash");

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
 import { type ChunkReport, readMetadata, type Training } from "../finetune/index.js";
-import { parseJson } from "../json.js";
+import { isNumber, parseJson } from "../json.js";
 import { writeText } from "./files.js";
 import { runFiles } from "./run-folder.js";
 import type { Judge } from "./training-data.js";
@@ -227,15 +227,13 @@ export async function readProgress(checkpoint: string): Promise<Progression> {
     throw refuse(cause);
   }
   const { log, accuracyBefore, lossSum, ...counts } = progress;
-  if (!Object.keys(start).every((key) => key in progress) || !Object.values(counts).every((n) => isNumber(n) && n >= 0))
-    throw refuse();
+  if (!Object.values(counts).every((n) => isNumber(n) && n >= 0)) throw refuse();
   if (!isNumber(lossSum) || !(accuracyBefore === null || isNumber(accuracyBefore))) throw refuse();
   if (!Array.isArray(log) || !log.every(isEpochLine)) throw refuse();
   return progress;
 }
 
 const epochFields = ["epoch", "step", "learningRate", "skippedSteps", "seconds"] as const;
-const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
 
 /** Whether it is a line of a log. The loss is null where no step of the epoch had a finite one. */
 export function isEpochLine(x: unknown): x is EpochLine {

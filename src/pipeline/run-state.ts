@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Coupling, Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
 import { readTensors, type Tensors, writeTensors } from "../finetune/index.js";
-import { parseJson } from "../json.js";
+import { isNumber, parseJson } from "../json.js";
 import { runFiles } from "./run-folder.js";
 import type { Measurement } from "./settle.js";
 
@@ -61,7 +61,6 @@ export async function readState(
 
 type Stored = Omit<RunState, "plan"> & { readonly plan: readonly (readonly number[])[] };
 
-const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
 const isCount = (x: unknown): x is number => isNumber(x) && Number.isSafeInteger(x) && x >= 0;
 
 function isStored(x: unknown, channels: number): x is Stored {

@@ -1,11 +1,8 @@
 /** Whether documents of a run folder are what halp writes: they may be old, cut off or changed by hand. */
+import { isNumber, isObject, type JsonObject } from "../json.js";
 import type { LayerTimes, NetworkLayers } from "../latency/index.js";
 import type { DeviceRecord, PruneResult, SearchGroup, Staircase } from "../pipeline/index.js";
 
-type Fields = Readonly<Record<string, unknown>>;
-
-export const isObject = (x: unknown): x is Fields => typeof x === "object" && x !== null && !Array.isArray(x);
-const isNumber = (x: unknown): x is number => typeof x === "number" && Number.isFinite(x);
 const isText = (x: unknown): x is string => typeof x === "string";
 const isOrNull = (is: (x: unknown) => boolean) => (x: unknown) => x === null || is(x);
 const isListOf = (x: unknown, is: (x: unknown) => boolean): x is readonly unknown[] => Array.isArray(x) && x.every(is);
@@ -17,7 +14,7 @@ const figures = [
   ...["steps", "rounds"],
 ];
 
-export function isResult(r: Fields): r is Fields & PruneResult {
+export function isResult(r: JsonObject): r is JsonObject & PruneResult {
   return (
     figures.every((name) => isNumber(r[name])) &&
     (r.heldAgainst === "measured" || r.heldAgainst === "predicted") &&
@@ -38,7 +35,7 @@ export function isResult(r: Fields): r is Fields & PruneResult {
   );
 }
 
-export function isLayerRecord({ dense, pruned }: Fields): boolean {
+export function isLayerRecord({ dense, pruned }: JsonObject): boolean {
   return [dense, pruned].every(isNetworkLayers);
 }
 
@@ -50,7 +47,7 @@ function isLayer(x: unknown): x is LayerTimes {
   return isObject(x) && isText(x.name) && isText(x.operators) && isTime(x.predictedNs) && isTime(x.measuredNs);
 }
 
-export function isSearchRecord({ latencyNs, solution, importance, groups, layers }: Fields): boolean {
+export function isSearchRecord({ latencyNs, solution, importance, groups, layers }: JsonObject): boolean {
   return (
     isObject(latencyNs) &&
     [latencyNs.dense, latencyNs.present, latencyNs.chosen].every((ns) => isNumber(ns) && ns > 0) &&
@@ -92,7 +89,7 @@ function isStaircase(x: unknown): x is Staircase {
   );
 }
 
-export function isDeviceRecord(d: Fields): d is Fields & DeviceRecord {
+export function isDeviceRecord(d: JsonObject): d is JsonObject & DeviceRecord {
   return (
     typeof d.isThisMachine === "boolean" &&
     isText(d.cpu) &&

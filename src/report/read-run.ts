@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HalpError } from "../errors.js";
-import { parseJson } from "../json.js";
+import { isObject, parseJson } from "../json.js";
 import {
   type DeviceRecord,
   type EpochLine,
@@ -13,7 +13,7 @@ import {
   type SearchRecord,
 } from "../pipeline/index.js";
 import { type Problem, parseProblem } from "../solver/index.js";
-import { isDeviceRecord, isLayerRecord, isObject, isResult, isSearchRecord } from "./checks.js";
+import { isDeviceRecord, isLayerRecord, isResult, isSearchRecord } from "./checks.js";
 
 /** All but the result is null where the run did not come so far, or was made by a halp that did not keep it. */
 export interface Run {

@@ -14,8 +14,9 @@ export const halpMain = "build/src/cli/main.js";
 /** Measured latencies, for tests that only need some: what one has measured the next need not. */
 export const latencyCache = "build/test/latency-cache";
 
-export async function runHalp(args: readonly string[], stdin = ""): Promise<Ran> {
-  const child = spawn(process.execPath, [halpMain, ...args], { env: { ...process.env, NO_COLOR: "1" } });
+/** @param env variables beside those of this process */
+export async function runHalp(args: readonly string[], stdin = "", env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const child = spawn(process.execPath, [halpMain, ...args], { env: { ...process.env, NO_COLOR: "1", ...env } });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

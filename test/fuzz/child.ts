@@ -12,7 +12,8 @@ import {
 import { join } from "node:path";
 import { HalpError } from "../../src/errors.js";
 import { mutated } from "./mutate.js";
-import { place, targets } from "./targets.js";
+import { place } from "./target.js";
+import { targets } from "./targets.js";
 
 /** What an input did that it must not; undefined where it was read, or refused as it should be. */
 async function tryInput(read: () => void | Promise<void>): Promise<string | undefined> {

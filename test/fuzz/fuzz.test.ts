@@ -3,7 +3,8 @@ import { join } from "node:path";
 import t from "tap";
 import { fuzz } from "./fuzz.js";
 import { mutated } from "./mutate.js";
-import { place, targets } from "./targets.js";
+import { place } from "./target.js";
+import { targets } from "./targets.js";
 
 t.test("what the inputs are made of can be read", async (t) => {
   for (const target of targets) {

@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { mutated } from "./mutate.js";
-import { type Target, targets } from "./targets.js";
+import type { Target } from "./target.js";
+import { targets } from "./targets.js";
 
 export interface Outcome {
   readonly target: string;

@@ -1,53 +1,33 @@
 /** Everything that reads what others wrote, each with files that it can read to begin from. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { zipSync } from "fflate";
 import { readConfig } from "../../src/cli/config-file.js";
 import { makeOption } from "../../src/cli/options.js";
 import { readProblems } from "../../src/cli/read-problems.js";
-import { readInvocation } from "../../src/cli/resume.js";
-import { analyzeCoupling, type Coupling } from "../../src/coupling/index.js";
+import { analyzeCoupling } from "../../src/coupling/index.js";
 import { decodeImage } from "../../src/data/decode-image.js";
 import { openDataset } from "../../src/data/index.js";
 import { openLabels } from "../../src/data/label-array.js";
-import { exportRun, readArrays } from "../../src/exchange/index.js";
-import { createFormChooser, readForms } from "../../src/finetune/forms.js";
+import { readArrays } from "../../src/exchange/index.js";
 import { readTensors } from "../../src/finetune/index.js";
-import type { AnalyzedGraph } from "../../src/graph/analysis.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { importTable } from "../../src/latency/import-table.js";
 import { type LayerConfig, layerKey } from "../../src/latency/index.js";
 import { openTable } from "../../src/latency/table-file.js";
 import { encodeModel, readModel, validateModel, writeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
-import type { FormTask } from "../../src/operators/spec.js";
-import { readProgress } from "../../src/pipeline/epochs.js";
-import { lockRunFolder } from "../../src/pipeline/run-lock.js";
-import { readState } from "../../src/pipeline/run-state.js";
-import { openWholeWeights } from "../../src/pipeline/whole-weights.js";
-import { readRun, reportData } from "../../src/report/index.js";
-import { applyPlan } from "../../src/rewrite/index.js";
 import { createSolver, type Problem } from "../../src/solver/index.js";
 import { bytesOf, idxBytes, jpegBytes, npyBytes, patternBytes, pngBytes } from "../data/files.js";
 import { device } from "../latency/table-device.js";
-import { residualNet } from "../pipeline/networks.js";
-import { writeRun } from "../report/runs.js";
 import { randomProblem } from "../solver/random-problem.js";
 import { zoo } from "../zoo/index.js";
 import { Layers } from "../zoo/layers.js";
 
-export interface Target {
-  readonly name: string;
-  /** What the file is called in its folder; others may lie beside it. */
-  readonly file: string;
-  readonly seeds: () => Promise<readonly Uint8Array[]> | readonly Uint8Array[];
-  /** Whatever lies in the folder beside the file under test. */
-  readonly prepare?: (folder: string) => void | Promise<void>;
-  readonly read: (path: string, bytes: Uint8Array) => void | Promise<void>;
-}
+import { runTargets } from "./run-targets.js";
+import { stored, type Target, text } from "./target.js";
 
-const text = (value: unknown) => new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
 const parsed = (bytes: Uint8Array): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
@@ -252,181 +232,5 @@ export const targets: readonly Target[] = [
       await reader.close?.();
     },
   },
-  {
-    name: "run-state",
-    file: "state.safetensors",
-    seeds: () => {
-      const plan = smallNet().coupling.groups.map((g) => Array.from({ length: g.size }, (_, i) => i));
-      const state = { step: 2, ratio: 0.6, plan, kept: 0.9, predictedNs: 1e6 };
-      const measured = { ratio: 0.6, spread: 0.1, denseNs: 2, prunedNs: 1, rounds: 1 };
-      // A small one of the network's weights.
-      const bias = smallNet().analyzed.graph.initializers.find(
-        ({ dtype, dims }) => dtype === "float32" && dims.length === 1,
-      )!;
-      return [state, { ...state, measured }].map((s) =>
-        stored({ [bias.name]: bias.dims }, { state: JSON.stringify(s) }),
-      );
-    },
-    read: async (path) => {
-      const read = await readState(dirname(path), smallNet().coupling);
-      if (read) applyPlan(smallNet().analyzed, smallNet().coupling, read.state.plan, findOperator);
-      if (read) openWholeWeights(smallNet().analyzed).restore(read.tensors);
-    },
-  },
-  {
-    name: "progress",
-    file: "checkpoint.safetensors",
-    seeds: () => {
-      const line = { epoch: 1, step: 9, loss: 0.5, trainAccuracy: null, accuracy: 0.5, learningRate: 0.1 };
-      const log = [{ ...line, skippedSteps: 0, seconds: 3 }];
-      const counts = { correct: 3, judged: 8, skipped: 0, skippedBefore: 0, learningRate: 0.1, seconds: 2.5 };
-      const progress = { epoch: 1, step: 4, lossSum: 2, ...counts, accuracyBefore: 0.1, log };
-      return [stored({ a: [2] }, { progress: JSON.stringify(progress), steps: "13" })];
-    },
-    read: async (path) => void (await readProgress(path)),
-  },
-  {
-    name: "forms",
-    file: "forms.json",
-    seeds: () => [text({ format: "halp.forms/1", forms: { "conv of 1x2, 1 threads": "plain" } })],
-    read: async (path) => {
-      const task: FormTask = {
-        key: "conv",
-        inputs: [{ value: "x", dims: [1, 2] }],
-        forms: { plain: () => "y", other: () => "y" },
-      };
-      const choose = createFormChooser(
-        13,
-        1,
-        new Map([...(await readForms(path)), ["conv of 1x2, 1 threads", "plain"]]),
-      );
-      choose.choose(task);
-    },
-  },
-  {
-    name: "resume",
-    file: "config.json",
-    seeds: () => [
-      text({
-        format: "halp.config/1",
-        command: { name: "prune", args: ["x.onnx"], options: { budget: "50%", epochs: 2 }, folder: "/" },
-      }),
-    ],
-    read: (path) => void readInvocation("prune", dirname(path), "/"),
-  },
-  {
-    name: "lock",
-    file: "run.lock",
-    seeds: () => [text({ pid: 2 ** 22 + 1, host: hostname(), began: "1 2", since: "2026-01-01T00:00:00.000Z" })],
-    read: async (path) => {
-      await using _lock = await lockRunFolder(dirname(path));
-    },
-  },
-  {
-    name: "plan",
-    file: "plan.json",
-    prepare: async (folder) => {
-      const { analyzed } = smallNet();
-      await writeModel(analyzed.model, join(folder, "net.onnx"));
-      const put = (name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value));
-      put("config.json", { format: "halp.config/1", model: "net.onnx", command: { folder } });
-      put("result.json", { format: "halp.result/1", output: "net.onnx" });
-    },
-    seeds: () => {
-      const groups = smallNet().coupling.groups.filter((g) => g.frozen === undefined);
-      const whole = (size: number) => Array.from({ length: size }, (_, i) => i);
-      const entries = groups.map(({ name, size }) => [name, { size, kept: whole(size) }]);
-      return [text({ format: "halp.plan/1", groups: Object.fromEntries(entries) })];
-    },
-    read: async (path) => void (await exportRun(dirname(path))),
-  },
-  ...["search.json", "problem.json", "layers.json", "device.json", "config.json", "log.jsonl"].map(fileOfRun),
-  {
-    name: "run",
-    file: "result.json",
-    seeds: () => [
-      text({
-        ...{
-          format: "halp.result/1",
-          budgetRatio: 0.5,
-          predictedRatio: 0.5,
-          measuredRatio: 0.5,
-          spread: 0.1,
-          maskedError: 0,
-        },
-        ...{
-          outputError: 0.1,
-          importanceKept: 0.9,
-          steps: 1,
-          rounds: 1,
-          heldAgainst: "measured",
-          accuracy: null,
-          training: null,
-        },
-        ...{ latencyNs: { dense: 2, pruned: 1 }, parameters: { dense: 2, pruned: 1 }, output: "x.onnx", warnings: [] },
-        groups: [{ name: "a", dense: 4, kept: 2 }],
-      }),
-    ],
-    read: (path) => void readRun(dirname(path)),
-  },
+  ...runTargets,
 ];
-
-/** One file of a run folder, the others whole. */
-function fileOfRun(file: string): Target {
-  const write = (folder: string) => void writeRun(folder, { names: ["a", "b", "out"], epochs: 2 });
-  return {
-    name: `run-${file.replace(/\..*/, "")}`,
-    file,
-    prepare: write,
-    seeds: () => {
-      const folder = mkdtempSync(join(tmpdir(), "halp-fuzz-seed-"));
-      try {
-        write(folder);
-        return [readFileSync(join(folder, file))];
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
-    read: (path) => void reportData(readRun(dirname(path))),
-  };
-}
-
-let small: { readonly analyzed: AnalyzedGraph; readonly coupling: Coupling } | undefined;
-
-/** A small network with a residual connection, analysed once. */
-function smallNet() {
-  if (!small) {
-    const analyzed = analyzeGraph(residualNet(8), findOperator);
-    small = { analyzed, coupling: analyzeCoupling(analyzed, findOperator) };
-  }
-  return small;
-}
-
-/** A safetensors file of float32 tensors. */
-function stored(
-  shapes: Readonly<Record<string, readonly number[]>>,
-  metadata?: Readonly<Record<string, string>>,
-): Uint8Array {
-  let at = 0;
-  const header = Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => {
-      const size = 4 * shape.reduce((a, b) => a * b, 1);
-      const entry = { dtype: "F32", shape, data_offsets: [at, at + size] };
-      at += size;
-      return [name, entry];
-    }),
-  );
-  const json = text(metadata ? { __metadata__: metadata, ...header } : header);
-  const bytes = new Uint8Array(8 + json.length + at);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
-  bytes.set(json, 8);
-  return bytes;
-}
-
-/** Writes an input where its target looks for it. */
-export function place(target: Target, folder: string, bytes: Uint8Array): string {
-  const path = join(folder, target.file);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, bytes);
-  return path;
-}

@@ -208,13 +208,7 @@ t.test("without the packages the command says what to install", async (t) => {
     hook,
     `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(loader)}");`,
   );
-  const before = process.env.NODE_OPTIONS;
-  process.env.NODE_OPTIONS = `--import=${hook}`;
-  t.teardown(() => {
-    if (before === undefined) delete process.env.NODE_OPTIONS;
-    else process.env.NODE_OPTIONS = before;
-  });
-  t.match(await runHalp(["devices", "--redis", "redis://127.0.0.1:1"]), {
+  t.match(await runHalp(["devices", "--redis", "redis://127.0.0.1:1"], "", { NODE_OPTIONS: `--import=${hook}` }), {
     status: 1,
     stderr: /HALP_JOBS_MISSING[\s\S]*npm install bullmq ioredis/,
   });

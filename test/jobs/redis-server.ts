@@ -13,7 +13,6 @@ export const noRedis = spawnSync("redis-server", ["--version"]).status === 0 ? f
 
 export interface RedisServer {
   readonly url: string;
-  readonly port: number;
   /** Ends it as a power cut would: all it holds is lost. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -41,7 +40,6 @@ export async function startRedis(options: { readonly password?: string } = {}): 
   const password = options.password === undefined ? "" : `:${options.password}@`;
   return {
     url: `redis://${password}127.0.0.1:${port}`,
-    port,
     start,
     kill,
     stop: async () => {
@@ -61,29 +59,20 @@ async function freePort(): Promise<number> {
 }
 
 export interface WorkerProcess {
-  readonly process: ChildProcess;
-  /** What it has said so far. */
-  said(): string;
   /** Resolves once it has said something that matches. */
   until(pattern: RegExp): Promise<void>;
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /** `halp worker`, once it is ready. */
-export async function startWorker(
-  url: string,
-  name: string,
-  nodeOptions: readonly string[] = [],
-): Promise<WorkerProcess> {
-  const args = [...nodeOptions, halpMain, "worker", "--redis", url, "--name", name];
+export async function startWorker(url: string, name: string): Promise<WorkerProcess> {
+  const args = [halpMain, "worker", "--redis", url, "--name", name];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said += text;
   });
   const worker: WorkerProcess = {
-    process: child,
-    said: () => said,
     until: async (pattern) => {
       while (!pattern.test(said)) {
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the worker ended: ${said}`);

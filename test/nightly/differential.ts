@@ -19,6 +19,8 @@ export interface Differential {
 
 /** HiGHS is begun anew after so many: its memory only grows. */
 const perProcess = 200;
+/** Problems between two lines that tell how far it is. */
+const perLine = 200;
 /** Most take some milliseconds; a few never end, and HiGHS's own limit does not stop them. */
 const giveUpMs = 10_000;
 
@@ -33,7 +35,7 @@ class Highs implements Disposable {
     this.#child ??= spawnChild(new URL("./highs-child.js", import.meta.url));
     const controller = new AbortController();
     const answer = this.#child.request<Answer>("solve", { problem, budget });
-    const first = await Promise.race([answer, sleep(giveUpMs, undefined, { signal: controller.signal, ref: true })]);
+    const first = await Promise.race([answer, sleep(giveUpMs, undefined, { signal: controller.signal })]);
     controller.abort();
     if (first === undefined) {
       answer.catch(() => {});
@@ -96,7 +98,7 @@ export async function differential(count: number, first: number, say: (line: str
   let [joint, infeasible, givenUp] = [0, 0, 0];
   using highs = new Highs();
   for (let n = 0; n < count; n++) {
-    if (n > 0 && n % 200 === 0) say(`${n} of ${count} problems, ${wrong.length} wrong`);
+    if (n > 0 && n % perLine === 0) say(`${n} of ${count} problems, ${wrong.length} wrong`);
     const seed = first + n;
     const { problem, budget } = mediumProblem(seed);
     if (problem.factors.some((f) => f.variables.length === 2)) joint++;

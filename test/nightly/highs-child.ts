@@ -4,10 +4,11 @@ import { serveParent } from "../../src/runtime/index.js";
 import type { Problem } from "../../src/solver/index.js";
 
 const timeLimitSeconds = 60;
+const highs = await integerPrograms.highs.load(timeLimitSeconds);
 
 serveParent({
-  solve: async ({ problem, budget }: { readonly problem: Problem; readonly budget: number }) => {
-    const ready = (await integerPrograms.highs.load(timeLimitSeconds))(problem, budget);
+  solve: ({ problem, budget }: { readonly problem: Problem; readonly budget: number }) => {
+    const ready = highs(problem, budget);
     return ready.read(ready.run());
   },
 });

@@ -6,6 +6,7 @@ import { openBenches } from "../benches.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandSpec } from "../command.js";
 import { given } from "../given.js";
+import { networkOptions } from "../network-options.js";
 import type { OptionValues } from "../options.js";
 import { formatNs } from "../quantities.js";
 import { printable, type Styles } from "../style.js";
@@ -55,14 +56,7 @@ export const profileCommand: CommandSpec = {
         ...given("bench", bench),
         ...given("device", bench || options.device === undefined ? undefined : parseDevice(options.device)),
         gpu: gpuOf(options),
-        ...given("pin", options.pin),
-        ...given("patienceMs", options.patience),
-        ...given("inputs", options.input),
-        ...given("batch", options.batch),
-        ...given("threads", options.threads),
-        ...given("freeze", options.freeze),
-        ...given("heads", options.heads),
-        ...given("headWidth", options.headWidth),
+        ...networkOptions(options),
         signal,
         clock: io.clock,
         onProgress: bench ? (p) => progress.update({ ...p, phase: `${bench.name}: ${p.phase}` }) : progress.update,

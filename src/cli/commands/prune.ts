@@ -8,6 +8,7 @@ import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
+import { networkOptions } from "../network-options.js";
 import type { OptionValues } from "../options.js";
 import { renderPruneResult } from "../render-prune-result.js";
 import { resumption } from "../resume.js";
@@ -96,11 +97,7 @@ export async function pruneOptions(
     output: options.output ?? `${nameOf(model)}.pruned.onnx`,
     runFolder: runFolderOf(model, options),
     cacheDir: options.cache ?? cacheFolder(),
-    ...given("inputs", options.input),
-    ...given("batch", options.batch),
-    ...given("threads", options.threads),
-    ...given("pin", options.pin),
-    ...given("patienceMs", options.patience),
+    ...networkOptions(options),
     ...given("data", data),
     ...given("criterion", options.criterion),
     ...given("loss", options.loss),
@@ -108,9 +105,6 @@ export async function pruneOptions(
     ...given("mode", options.mode),
     ...given("steps", options.steps),
     ...given("tolerance", options.tolerance),
-    ...given("freeze", options.freeze),
-    ...given("heads", options.heads),
-    ...given("headWidth", options.headWidth),
     ...given("widthLimits", widthLimits(options)),
     ...given("rounds", options.rounds),
     ...given("table", options.table),
