@@ -1,6 +1,15 @@
 /** A device to measure on: another machine, reached through its worker. */
+import { HalpError } from "../errors.js";
 import type { Model } from "../graph/ir.js";
-import { banksOf, type Meter, type RemoteMeter, type TableDevice } from "../latency/index.js";
+import {
+  banksOf,
+  type Item,
+  isTableEntry,
+  type Meter,
+  type RemoteMeter,
+  type TableDevice,
+  type TableEntry,
+} from "../latency/index.js";
 import { encodeModel } from "../onnx/index.js";
 import type { InputDims, MeasureOptions, ModelTimings } from "../runtime/index.js";
 import { type Fleet, hashOf } from "./fleet.js";
@@ -38,9 +47,10 @@ export function benchOn(fleet: Fleet, name: string): Bench {
         fingerprint: device.fingerprint,
         describe: async () => device,
         groupsOf: (items) => banksOf(items, bankLayers),
-        measure: async (of, layers) => [
-          ...(await fleet.send(name, "measure-layers", { ...how, device: of, layers }, controls)),
-        ],
+        measure: async (of, layers) => {
+          const entries = await fleet.send(name, "measure-layers", { ...how, device: of, layers }, controls);
+          return checkEntries(name, layers, entries);
+        },
         [Symbol.dispose]: () => {},
       } satisfies Meter;
     },
@@ -72,4 +82,15 @@ export function benchOn(fleet: Fleet, name: string): Bench {
       });
     },
   };
+}
+
+/** What a worker measured goes into tables and caches: it has to be what was asked for. @throws HalpError HALP_JOB_RESULT */
+function checkEntries(name: string, layers: readonly Item[], entries: unknown): [string, TableEntry][] {
+  const asked = new Set(layers.map(([key]) => key));
+  const isAnswer = (e: unknown) => Array.isArray(e) && asked.has(e[0]) && isTableEntry(e[0], e[1]);
+  if (Array.isArray(entries) && entries.length === layers.length && entries.every(isAnswer)) return entries;
+  throw new HalpError("HALP_JOB_RESULT", `${name} answers with other layers than it was asked for, or with no times.`, {
+    name,
+    exitCode: 1,
+  });
 }

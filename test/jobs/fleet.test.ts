@@ -6,11 +6,19 @@ import { Redis } from "ioredis";
 import t from "tap";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { benchOn, type Fleet, openFleet } from "../../src/jobs/index.js";
-import { createLatencyTable, measureMissing, networkConfigs, networkOf, openTable } from "../../src/latency/index.js";
+import {
+  createLatencyTable,
+  layerKey,
+  measureMissing,
+  networkConfigs,
+  networkOf,
+  openTable,
+} from "../../src/latency/index.js";
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { runHalp } from "../cli/run-halp.js";
 import { writeSmallModel } from "../cli/small-model.js";
+import { device } from "../latency/table-device.js";
 import { noRedis, type RedisServer, startRedis, startWorker } from "./redis-server.js";
 
 const folder = t.testdir();
@@ -199,6 +207,37 @@ t.test("what cannot be done is said", { skip, timeout: 60_000 }, async (t) => {
     [],
     "nothing is left of what failed",
   );
+});
+
+t.test("a worker's answers are held against what it was asked", async (t) => {
+  const { configsFor } = await network();
+  const [config] = configsFor(device.traits);
+  const layers = [[layerKey(config!), config!] as const];
+  const samples = { min: 1, q1: 1, median: 1, q3: 1, count: 9 };
+  const entry = { config, ns: 5, samples, kernels: 1, layoutAsExpected: true };
+  const answering = (entries: unknown) =>
+    ({ send: async (_: string, task: string) => (task === "describe" ? device : entries) }) as unknown as Fleet;
+  const measure = async (entries: unknown) => {
+    using meter = await benchOn(answering(entries), "board").openMeter({ threads: 1, pin: "none", gpu: {} });
+    return await meter.measure(device, layers);
+  };
+  t.strictSame(await measure([[layers[0]![0], entry]]), [[layers[0]![0], entry]]);
+  for (const wrong of [
+    undefined,
+    [],
+    [[layers[0]![0], { ...entry, ns: -1 }]],
+    [[layers[0]![0], null]],
+    [["another", entry]],
+    [
+      [layers[0]![0], entry],
+      [layers[0]![0], entry],
+    ],
+  ])
+    await t.rejects(
+      measure(wrong),
+      { code: "HALP_JOB_RESULT", message: /^board/ },
+      JSON.stringify(wrong)?.slice(0, 60),
+    );
 });
 
 t.test("without the packages the command says what to install", async (t) => {
