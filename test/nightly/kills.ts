@@ -106,61 +106,66 @@ async function checkReadable(folder: string): Promise<void> {
   }
 }
 
+/** A run is left alone after so many kills: it would not come to its end while most of its time is killed. */
+const killsPerRun = 5;
+
 /**
- * Kills runs by turns until `count` kills have met one at work.
+ * Kills runs of each command by turns until `count` kills have met one at work, as many of each command.
  * @param root an empty folder
  */
 export async function killRuns(count: number, seed: number, root: string, say: (line: string) => void): Promise<Kills> {
   const random = uniform(seed);
   const wrong: string[] = [];
   const kills: Record<string, number> = {};
-  let ended = 0;
+  let [total, ended] = [0, 0];
   const jobs = await jobsIn(root);
-  const expected: string[] = [];
-  const durations: number[] = [];
+  const shares = jobs.map((_, i) => Math.floor((count + i) / jobs.length));
+
+  /** One run from its beginning to its end, killed on the way at most `most` times. */
+  const killRun = async (job: Job, folder: string, durationMs: number, most: number): Promise<void> => {
+    let args = job.begin(folder);
+    for (let killed = 0; killed < most; killed++) {
+      const { ended: hasEnded, status, stderr } = await killHalp(args, random() * 0.8 * durationMs);
+      if (hasEnded) return checkStatus(status, stderr);
+      kills[job.name] = (kills[job.name] ?? 0) + 1;
+      if (++total % 20 === 0) say(`${total} of ${count} kills, ${wrong.length} wrong`);
+      await checkReadable(folder);
+      args = job.goOn(folder);
+    }
+    const { status, stderr } = await runHalp(args);
+    checkStatus(status, stderr);
+  };
+
+  const whole: { expected: string; durationMs: number }[] = [];
   for (const job of jobs) {
     const folder = join(root, `${job.name}-whole`);
     mkdirSync(folder);
     const began = performance.now();
     const { status, stderr } = await runHalp(job.begin(folder));
-    if (status !== 0) throw new Error(`${job.name} does not run: ${stderr}`);
-    durations.push(performance.now() - began);
-    expected.push(job.result(folder));
+    checkStatus(status, stderr);
+    whole.push({ expected: job.result(folder), durationMs: performance.now() - began });
   }
-  const total = () => Object.values(kills).reduce((a, b) => a + b, 0);
-  for (let run = 0; total() < count; run++) {
+  for (let run = 0; total < count; run++) {
     const number = run % jobs.length;
     const job = jobs[number]!;
+    const left = shares[number]! - (kills[job.name] ?? 0);
+    if (left === 0) continue;
     const folder = join(root, `${job.name}-${run}`);
     mkdirSync(folder);
-    let begun = false;
-    for (let done = false; !done; begun = true) {
-      const args = begun ? job.goOn(folder) : job.begin(folder);
-      // The last time it is left alone.
-      if (total() >= count) {
-        const { status, stderr } = await runHalp(args);
-        if (status !== 0) wrong.push(`${job.name} ${run}: ended with ${status}: ${stderr}`);
-        break;
-      }
-      const { ended: hasEnded, status, stderr } = await killHalp(args, random() * 0.8 * durations[number]!);
-      done = hasEnded;
-      if (done && status !== 0) wrong.push(`${job.name} ${run}: ended with ${status}: ${stderr}`);
-      if (done) break;
-      kills[job.name] = (kills[job.name] ?? 0) + 1;
-      if (total() % 20 === 0) say(`${total()} of ${count} kills, ${wrong.length} wrong`);
-      try {
-        await checkReadable(folder);
-      } catch (error) {
-        wrong.push(`${job.name} ${run}, kill ${total()}: ${error instanceof Error ? error.message : error}`);
-      }
-    }
+    const { expected, durationMs } = whole[number]!;
+    const before = total;
     try {
-      if (job.result(folder) !== expected[number]) wrong.push(`${job.name} ${run}: another result than undisturbed`);
+      await killRun(job, folder, durationMs, Math.min(left, killsPerRun));
+      if (job.result(folder) !== expected) throw new Error("another result than undisturbed");
     } catch (error) {
-      wrong.push(`${job.name} ${run}: ${error instanceof Error ? error.message : error}`);
+      wrong.push(`${job.name} ${run}, kills ${before} to ${total}: ${error instanceof Error ? error.message : error}`);
     }
     ended++;
     rmSync(folder, { recursive: true });
   }
   return { kills, ended, wrong };
+}
+
+function checkStatus(status: number | null, stderr: string): void {
+  if (status !== 0) throw new Error(`ended with ${status}: ${stderr}`);
 }
