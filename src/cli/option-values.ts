@@ -21,6 +21,8 @@ export interface OptionValues {
   readonly patience?: number;
   readonly device?: string;
   readonly redis?: string;
+  readonly workers?: boolean;
+  readonly dataRoot?: readonly string[];
   readonly name?: string;
   readonly precision?: "fp32" | "tf32" | "fp16";
   readonly layout?: "NCHW" | "NHWC";

@@ -71,6 +71,12 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "--redis <URL>",
       "Redis that workers on other machines listen to: redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6379 with TLS",
     ),
+  workers: () => new Option("--workers", "score and evaluate on all workers of --redis that read the data, not here"),
+  dataRoot: () =>
+    new Option(
+      "--data-root <FOLDERS>",
+      "folders that the worker may read data from, split by commas; with it the worker scores and evaluates, too",
+    ).argParser((text: string) => text.split(",").filter((folder) => folder !== "")),
   name: () => new Option("--name <NAME>", "what this machine is called by others (default: its host name)"),
   precision: () =>
     new Option("--precision <NAME>", "how cuda:N computes (default: fp32)").choices(["fp32", "tf32", "fp16"]),

@@ -26,25 +26,40 @@ export interface Evaluation {
   readonly notFinite: number;
 }
 
+/** What an evaluation is counted up from. */
+export interface RankCounts {
+  readonly samples: number;
+  readonly classes: number;
+  readonly notFinite: number;
+  readonly inFirst: number;
+  readonly inFive: number;
+}
+
 /**
  * Runs every sample once and compares with its label. Among equal scores the first class wins, as in ArgMax.
  * @throws HalpError HALP_EVALUATE_LABELS where the data has none, HALP_EVALUATE_OUTPUT where the output holds no score for
- *   each class, HALP_LABEL_RANGE, and what the data and the runtime throw
+ *   each class, HALP_LABEL_RANGE, HALP_DATA_EMPTY, and what the data and the runtime throw
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { session, dataset, onProgress } = options;
+  const { dataset, onProgress } = options;
+  const total = Math.min(options.limit ?? Number.POSITIVE_INFINITY, dataset.size ?? Number.POSITIVE_INFINITY);
+  const counts = await countRanks(options, (done) =>
+    onProgress?.({ phase: "evaluating", done, total: Number.isFinite(total) ? total : 0 }),
+  );
+  return evaluationOf([counts], dataset);
+}
+
+/** @throws HalpError as {@link evaluate}, but for HALP_DATA_EMPTY */
+export async function countRanks(options: EvaluateOptions, onSamples?: (done: number) => void): Promise<RankCounts> {
+  const { session, dataset } = options;
   const output = options.output ?? session.outputNames[0] ?? "";
   if (!dataset.labelled)
     throw new HalpError(
       "HALP_EVALUATE_LABELS",
       `Accuracy needs labels, and ${dataset.name} has none. Give them with --labels, or compare with another model by --against.`,
     );
-  const total = Math.min(options.limit ?? Number.POSITIVE_INFINITY, dataset.size ?? Number.POSITIVE_INFINITY);
-  let samples = 0;
-  let classes = 0;
-  let notFinite = 0;
-  let inFirst = 0;
-  let inFive = 0;
+  const first = (options.from ?? 0) * options.batchSize;
+  let [samples, classes, notFinite, inFirst, inFive] = [0, 0, 0, 0, 0];
   for await (const { feeds, count, labels } of datasetFeeds(session, dataset, options)) {
     const scores = classScores(session.run(feeds, [output])[output], output);
     classes = scores.classes;
@@ -53,7 +68,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       if (label < 0 || label >= classes)
         throw new HalpError(
           "HALP_LABEL_RANGE",
-          `Sample ${samples + i} of ${dataset.name} has the label ${label}; output "${output}" tells ${classes} classes apart, 0 to ${classes - 1}.`,
+          `Sample ${first + samples + i} of ${dataset.name} has the label ${label}; output "${output}" tells ${classes} classes apart, 0 to ${classes - 1}.`,
           { name: output },
         );
       const rank = rankOf(scores.data.subarray(i * classes, (i + 1) * classes), label);
@@ -64,16 +79,23 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       }
     }
     samples += count;
-    onProgress?.({ phase: "evaluating", done: samples, total: Number.isFinite(total) ? total : 0 });
+    onSamples?.(samples);
   }
-  if (samples === 0) throw new HalpError("HALP_DATA_EMPTY", `${dataset.name} holds no samples.`);
+  return { samples, classes, notFinite, inFirst, inFive };
+}
+
+/** @throws HalpError HALP_DATA_EMPTY */
+export function evaluationOf(parts: readonly RankCounts[], { name }: Pick<Dataset, "name">): Evaluation {
+  const sum = (key: keyof RankCounts) => parts.reduce((total, part) => total + part[key], 0);
+  const samples = sum("samples");
+  if (samples === 0) throw new HalpError("HALP_DATA_EMPTY", `${name} holds no samples.`);
   return {
     format: "halp.evaluation/1",
-    top1: inFirst / samples,
-    top5: inFive / samples,
+    top1: sum("inFirst") / samples,
+    top5: sum("inFive") / samples,
     samples,
-    classes,
-    notFinite,
+    classes: parts[0]?.classes ?? 0,
+    notFinite: sum("notFinite"),
   };
 }
 

@@ -8,6 +8,8 @@ export interface FeedOptions {
   readonly batchSize: number;
   /** Samples in all; default all. */
   readonly limit?: number;
+  /** Batches to leave out at the start. Default 0. */
+  readonly from?: number;
   /** Checked before every batch; the iteration then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -47,9 +49,10 @@ export async function* datasetFeeds(session: Session, dataset: Dataset, options:
       { name: input.name },
     );
   const fixed = typeof batchDim === "number" ? batchDim : undefined;
-  const { limit, signal } = options;
+  const { limit, from, signal } = options;
   const batches = dataset.batches({
     batchSize: fixed ?? options.batchSize,
+    ...(from === undefined ? {} : { from }),
     ...(limit === undefined ? {} : { limit }),
     ...(signal ? { signal } : {}),
   });

@@ -15,8 +15,22 @@ export {
   rankedScore,
 } from "./compare-boxes.js";
 export { type Comparison, compareOutputs, type OutputDifference } from "./compare-outputs.js";
-export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
+export {
+  countRanks,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  evaluationOf,
+  type RankCounts,
+} from "./evaluate.js";
 export { datasetFeeds, type Fed, type FeedOptions, noiseFeeds } from "./feeds.js";
 export { averagePrecision, type Match, matchBoxes } from "./match-boxes.js";
-export { drawForModel, type ModelDataOptions, openForModel, specForModel } from "./open-for-model.js";
+export {
+  type DataSource,
+  drawForModel,
+  type ModelDataOptions,
+  openForModel,
+  openSource,
+  specForModel,
+} from "./open-for-model.js";
 export { rankOf } from "./rank.js";

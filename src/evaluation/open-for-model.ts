@@ -21,6 +21,16 @@ export interface ModelDataOptions {
   readonly classes?: number;
 }
 
+/** Where data come from, as plain data: samples that lie somewhere, or such as are drawn for an input of these dims. */
+export type DataSource =
+  | { readonly kind: "stored"; readonly spec: DatasetSpec }
+  | { readonly kind: "drawn"; readonly dims: readonly number[]; readonly seed: number };
+
+/** @throws HalpError as openDataset */
+export async function openSource(source: DataSource): Promise<Dataset> {
+  return source.kind === "drawn" ? drawForModel(source.dims, source.seed) : await openDataset(source.spec);
+}
+
 /** @throws HalpError as openDataset */
 export async function openForModel(dims: readonly number[], options: ModelDataOptions): Promise<Dataset> {
   return await openDataset(specForModel(dims, options));

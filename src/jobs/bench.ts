@@ -75,7 +75,7 @@ export function benchOn(fleet: Fleet, name: string): Bench {
         ...(limitMs === undefined ? {} : { limitMs }),
       };
       return await fleet.send(name, "measure-models", task, {
-        models: new Map(hashes.map((sha256, i) => [sha256, encoded[i] as Uint8Array])),
+        blobs: new Map(hashes.map((sha256, i) => [sha256, encoded[i] as Uint8Array])),
         ...(signal ? { signal } : {}),
         ...(onProgress ? { onProgress } : {}),
         ...(onWarning ? { onWarning } : {}),

@@ -1,17 +1,19 @@
 /** The devices that workers stand for, and work sent to one of them. */
 import { createHash, randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { didYouMean, HalpError } from "../errors.js";
 import { parseJson } from "../json.js";
 import {
+  blobKey,
+  blobSeconds,
   cancelKey,
   type JobData,
   type JobResult,
-  modelKey,
-  modelSeconds,
   partBytes,
   prefix,
   queueOf,
+  shardQueue,
   type WorkerInfo,
   workerKey,
 } from "./names.js";
@@ -31,8 +33,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
-  /** Models that the task names, by the SHA-256 of their bytes. */
-  readonly models?: ReadonlyMap<string, Uint8Array>;
+  /** What the task names by the SHA-256 of its bytes. */
+  readonly blobs?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface Fleet extends AsyncDisposable {
@@ -45,62 +47,166 @@ export interface Fleet extends AsyncDisposable {
    *   task itself refuses; the signal's reason on abort
    */
   send<N extends TaskName>(device: string, name: N, task: TaskOf<N>, options?: SendOptions): Promise<ResultOf<N>>;
+  /**
+   * Has all workers that read data do tasks, each by whoever is free. Results come in the order of the tasks.
+   * @param next makes the next task, knowing how many workers there are; undefined after the last
+   * @throws HalpError HALP_NO_WORKERS; and as {@link send}
+   */
+  share<N extends TaskName>(
+    name: N,
+    next: (workers: number) => TaskOf<N> | undefined,
+    options?: SendOptions,
+  ): AsyncGenerator<ResultOf<N>>;
+}
+
+/** Living workers of this version that score and evaluate. @throws HalpError HALP_NO_WORKERS where there are none */
+export async function shardWorkers(fleet: Pick<Fleet, "devices">): Promise<readonly WorkerInfo[]> {
+  const found = (await fleet.devices()).filter(takesShards);
+  if (found.length === 0) throw noWorkers();
+  return found;
+}
+
+const takesShards = (worker: WorkerInfo): boolean => Array.isArray(worker.data) && worker.version === version;
+
+function noWorkers(): HalpError {
+  return new HalpError(
+    "HALP_NO_WORKERS",
+    `No worker of halp ${version} scores and evaluates. Start some, with the folder of the data: halp worker --redis URL --data-root DIR`,
+    { exitCode: 1 },
+  );
 }
 
 /** How often it is looked whether a job is done, where no event told of it. */
 const pollMs = 2000;
 /** Times that a job is put up again whose data or place Redis lost, or whose process was lost on the device. */
-const mostAgain = 5;
+const mostAgain = 4;
 /** What may go well the next time. */
-const passing = new Set(["HALP_JOB_DATA", "HALP_CHILD_ENDED", "HALP_CANCELLED"]);
+const passing = new Set(["HALP_JOB_GONE", "HALP_CHILD_ENDED", "HALP_CANCELLED"]);
+/** Tasks that lie with the workers at once, for each of them: one is done while the next is on its way. */
+const atOnce = 2;
+/** Results that may wait for an earlier one, for each worker. */
+const mostWaiting = 8;
 
 /** @throws HalpError HALP_JOBS_MISSING, HALP_REDIS_URL, HALP_REDIS */
 export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions): Promise<Fleet> {
   const redis = await connectRedis(url);
   const run = randomUUID();
   const lines = new Map<string, Line>();
-  const lineTo = (device: string): Line => {
-    const known = lines.get(device) ?? openLine(redis, device);
-    lines.set(device, known);
+  const lineTo = (queue: string, to: Recipient): Line => {
+    const known = lines.get(queue) ?? openLine(redis, queue, to);
+    lines.set(queue, known);
     return known;
   };
   const sent = new Set<string>();
   let count = 0;
 
-  const putModels = async (models: ReadonlyMap<string, Uint8Array>, always: boolean) => {
-    for (const [sha256, bytes] of models) {
-      const key = modelKey(run, sha256);
-      if (!always && (await redis.client.expire(key, modelSeconds)) === 1) continue;
+  const putBlobs = async (blobs: ReadonlyMap<string, Uint8Array>, always: boolean) => {
+    for (const [sha256, bytes] of blobs) {
+      const key = blobKey(run, sha256);
+      if (!always && (await redis.client.expire(key, blobSeconds)) === 1) continue;
       const transaction = redis.client.multi().del(key);
       for (let at = 0; at < bytes.length; at += partBytes)
         transaction.rpush(key, Buffer.from(bytes.subarray(at, at + partBytes)));
-      await transaction.expire(key, modelSeconds).exec();
+      await transaction.expire(key, blobSeconds).exec();
       sent.add(key);
+    }
+  };
+
+  const dropBlobs = async (hashes: readonly string[]) => {
+    const keys = hashes.map((sha256) => blobKey(run, sha256)).filter((key) => sent.delete(key));
+    if (keys.length > 0) await Promise.race([redis.client.del(...keys).catch(() => {}), sleep(2000)]);
+  };
+
+  const sendBy = async <N extends TaskName>(
+    line: Line,
+    name: N,
+    task: TaskOf<N>,
+    options: SendOptions,
+  ): Promise<ResultOf<N>> => {
+    const { signal, blobs = new Map<string, Uint8Array>() } = options;
+    const data: JobData = { version, run, task };
+    const id = `${run}-${++count}`;
+    for (let again = 0; ; again++) {
+      if (again > 0 || blobs.size > 0) await putBlobs(blobs, again > 0);
+      try {
+        const {
+          result,
+          error,
+          warnings,
+          name: device,
+        } = await line.do(name, data, `${id}-${again}`, silenceMs, options);
+        for (const warning of warnings) options.onWarning?.(`${device}: ${warning}`);
+        if (!error) return result as never;
+        const { code, message, ...fields } = error;
+        throw new HalpError(code, `${device}: ${message}`, fields);
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        if (!(error instanceof HalpError) || !line.mayPass(error) || again >= mostAgain) throw error;
+        await sleep(250 * 2 ** again, undefined, signal ? { signal } : {});
+      }
     }
   };
 
   const fleet: Fleet = {
     devices: () => readDevices(redis),
     send: async (device, name, task, options = {}) => {
-      const { signal, models = new Map<string, Uint8Array>() } = options;
-      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       await checkDevice(fleet, device);
-      const data: JobData = { version, run, task };
-      const id = `${run}-${++count}`;
-      const line = lineTo(device);
-      for (let again = 0; ; again++) {
-        await putModels(models, again > 0);
-        try {
-          const { result, error, warnings } = await line.do(name, data, `${id}-${again}`, silenceMs, options);
-          for (const warning of warnings) options.onWarning?.(`${device}: ${warning}`);
-          if (!error) return result as never;
-          const { code, message, ...fields } = error;
-          throw new HalpError(code, `${device}: ${message}`, fields);
-        } catch (error) {
-          if (signal?.aborted) throw signal.reason;
-          if (!(error instanceof HalpError) || !passing.has(error.code) || again >= mostAgain) throw error;
-          await sleep(500 * 2 ** again, undefined, signal ? { signal } : {});
+      const isAlive = async () => (await redis.client.exists(workerKey(device))) === 1;
+      return await sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options);
+    },
+    share: async function* (name, next, options = {}) {
+      let workers = (await shardWorkers(fleet)).length;
+      let looked = performance.now();
+      const isAlive = async () => {
+        if (performance.now() - looked > pollMs) {
+          looked = performance.now();
+          workers = (await fleet.devices()).filter(takesShards).length;
         }
+        return workers > 0;
+      };
+      const controller = new AbortController();
+      const signal = options.signal ? AbortSignal.any([options.signal, controller.signal]) : controller.signal;
+      // Each task that is out listens to it.
+      setMaxListeners(0, signal);
+      const line = lineTo(shardQueue(version), { name: "the workers", isAlive, isMany: true });
+      const sentOut: { readonly result: Promise<ResultOf<typeof name>>; isDone: boolean }[] = [];
+      let unfinished = 0;
+      let wake = () => {};
+      const sendOut = (task: TaskOf<typeof name>) => {
+        const result = sendBy(line, name, task, { ...options, signal });
+        const one = { result, isDone: false };
+        const end = () => {
+          one.isDone = true;
+          unfinished--;
+          wake();
+        };
+        result.then(end, end);
+        unfinished++;
+        sentOut.push(one);
+      };
+      try {
+        for (let isLast = false; ; ) {
+          const most = Math.max(1, workers);
+          while (!isLast && unfinished < atOnce * most && sentOut.length < mostWaiting * most) {
+            const task = next(most);
+            if (task === undefined) isLast = true;
+            else sendOut(task);
+          }
+          const [first] = sentOut;
+          if (!first) return;
+          if (first.isDone) {
+            sentOut.shift();
+            yield await first.result;
+          } else
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+        }
+      } finally {
+        controller.abort(new HalpError("HALP_CANCELLED", "The run was cancelled."));
+        await Promise.allSettled(sentOut.map(({ result }) => result));
+        await dropBlobs([...(options.blobs?.keys() ?? [])]);
       }
     },
     [Symbol.asyncDispose]: async () => {
@@ -150,16 +256,27 @@ async function checkDevice(fleet: Fleet, name: string): Promise<void> {
     );
 }
 
-/** The way to one device. */
+/** Who does what lies in a queue. */
+interface Recipient {
+  /** For messages. */
+  readonly name: string;
+  readonly isAlive: () => Promise<boolean>;
+  /** Whether others do what one of them cannot end. */
+  readonly isMany?: boolean;
+}
+
+/** The way to those who work a queue off. */
 interface Line {
   do(name: string, data: JobData, id: string, silenceMs: number, options: SendOptions): Promise<JobResult>;
+  /** Whether it may go well the next time. */
+  mayPass(error: HalpError): boolean;
   close(): Promise<void>;
 }
 
-function openLine(redis: RedisConnection, device: string): Line {
+function openLine(redis: RedisConnection, queueName: string, to: Recipient): Line {
   const { bullmq, client } = redis;
-  const queue = new bullmq.Queue<JobData, JobResult>(queueOf(device), { connection: client, prefix });
-  const events = new bullmq.QueueEvents(queueOf(device), { connection: redis.another(), prefix });
+  const queue = new bullmq.Queue<JobData, JobResult>(queueName, { connection: client, prefix });
+  const events = new bullmq.QueueEvents(queueName, { connection: redis.another(), prefix });
   // What matters shows in `redis.lost`.
   queue.on("error", () => {});
   events.on("error", () => {});
@@ -172,8 +289,8 @@ function openLine(redis: RedisConnection, device: string): Line {
     queue.add(name, data, {
       jobId: id,
       // Until it is read here; of a run that was killed it goes after a while.
-      removeOnComplete: { age: modelSeconds },
-      removeOnFail: { age: modelSeconds },
+      removeOnComplete: { age: blobSeconds },
+      removeOnFail: { age: blobSeconds },
       attempts: 3,
       backoff: { type: "exponential", delay: 500 },
     });
@@ -201,8 +318,8 @@ function openLine(redis: RedisConnection, device: string): Line {
           const state = await Promise.race([stateOf(id), redis.lost]);
           if (state.kind === "done") return state.result;
           if (state.kind === "gone") await put(name, data, id);
-          if (await client.exists(workerKey(device))) seen = performance.now();
-          else if (performance.now() - seen > silenceMs) throw silent(device, silenceMs);
+          if (await to.isAlive()) seen = performance.now();
+          else if (performance.now() - seen > silenceMs) throw silent(to.name, silenceMs);
           const timer = setTimeout(wake, pollMs);
           await Promise.race([asleep, redis.lost]).finally(() => clearTimeout(timer));
         }
@@ -212,6 +329,7 @@ function openLine(redis: RedisConnection, device: string): Line {
         await takeAway(id);
       }
     },
+    mayPass: ({ code }) => passing.has(code) || (to.isMany === true && code === "HALP_JOB_STALLED"),
     close: async () => {
       await Promise.all([queue.close(), events.close()]);
     },
@@ -225,31 +343,38 @@ function openLine(redis: RedisConnection, device: string): Line {
     if (state === "completed") return { kind: "done", result: job.returnvalue };
     throw new HalpError(
       "HALP_JOB_STALLED",
-      `The workers of ${device} end before they have done a job (${job.failedReason}). See what they say, on that machine.`,
-      { name: device, exitCode: 1 },
+      `Workers end before they have done a job for ${to.name} (${job.failedReason}). See what they say, on that machine.`,
+      { name: to.name, exitCode: 1 },
     );
   }
 
   /** Nothing is left of a job; one that is being done is broken off first. */
   async function takeAway(id: string): Promise<void> {
     const work = async () => {
-      const job = await queue.getJob(id);
-      if (!job) return;
-      if (await job.isActive()) {
-        await client.set(cancelKey(id), "1", "EX", 30);
-        for (let i = 0; i < 20 && (await job.isActive()); i++) await sleep(250);
-        await client.del(cancelKey(id));
+      for (;;) {
+        const job = await queue.getJob(id);
+        if (!job) return;
+        if (await job.isActive()) await client.set(cancelKey(id), "1", "EX", 30);
+        // A worker may take it up at this very moment: then it cannot be removed, and is broken off the next time.
+        else if (
+          await job.remove().then(
+            () => true,
+            () => false,
+          )
+        )
+          return;
+        await sleep(250);
       }
-      await job.remove();
     };
     await Promise.race([work().catch(() => {}), sleep(6000)]);
+    await Promise.race([client.del(cancelKey(id)).catch(() => {}), sleep(1000)]);
   }
 }
 
 function silent(device: string, ms: number): HalpError {
   return new HalpError(
     "HALP_DEVICE_SILENT",
-    `The worker ${device} has given no sign of life for ${ms / 1000} seconds. Start it again: what was done is kept, and the command goes on from there.`,
+    `There has been no sign of life of ${device} for ${ms / 1000} seconds. Start a worker again: what was done is kept, and the command goes on from there.`,
     { name: device, exitCode: 1 },
   );
 }

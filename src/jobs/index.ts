@@ -1,4 +1,5 @@
 export { type Bench, type BenchOptions, benchOn } from "./bench.js";
+export { type Crew, crewOf, type EvaluateJob, localCrew, type ScoreJob } from "./crew.js";
 export { type Fleet, type FleetOptions, openFleet, type SendOptions } from "./fleet.js";
 export type { WorkerInfo } from "./names.js";
 export type { TaskName } from "./tasks.js";

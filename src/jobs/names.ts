@@ -26,6 +26,8 @@ export interface WorkerInfo {
   readonly load: number;
   /** The task that it is at; null where it has none. */
   readonly task: string | null;
+  /** Folders that it reads data from, to score and evaluate with; null: it does neither. */
+  readonly data: readonly string[] | null;
 }
 
 /** A letter or digit, then such, dots, dashes and underscores: what is a key of Redis and a part of a file name alike. */
@@ -45,18 +47,20 @@ export function checkDeviceName(name: string): void {
 export const prefix = "halp";
 /** The queue of what only one device can do, one job at a time. */
 export const queueOf = (device: string): string => `device.${device}`;
+/** The queue of what any worker of this version of halp can do that reads data. */
+export const shardQueue = (version: string): string => `shards.${version}`;
 /** Where a worker says that it lives. */
 export const workerKey = (device: string): string => `${prefix}:worker:${device}`;
 /** Set where nobody wants a job done any more. */
 export const cancelKey = (job: string): string => `${prefix}:cancelled:${job}`;
-/** The bytes of a model, in parts. */
-export const modelKey = (run: string, sha256: string): string => `${prefix}:run:${run}:model:${sha256}`;
+/** Bytes by their hash, in parts. */
+export const blobKey = (run: string, sha256: string): string => `${prefix}:run:${run}:blob:${sha256}`;
 
 /** A worker that has not said for so long that it lives is taken for dead. */
 export const aliveSeconds = 15;
-/** Models are forgotten after so long, if a run that was killed did not take them away. */
-export const modelSeconds = 3600;
-/** Bytes of a model a part. */
+/** Blobs are forgotten after so long, if a run that was killed did not take them away. */
+export const blobSeconds = 3600;
+/** Bytes of a blob a part. */
 export const partBytes = 2 ** 25;
 
 /** What lies in a job. */
@@ -71,4 +75,6 @@ export interface JobResult {
   readonly result?: unknown;
   readonly error?: PlainError;
   readonly warnings: readonly string[];
+  /** Of the worker that did it. */
+  readonly name: string;
 }

@@ -1,30 +1,36 @@
 /** `halp worker`: does on this machine what runs on others ask for. */
 import { createHash, randomUUID } from "node:crypto";
 import { hostname, loadavg } from "node:os";
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Job } from "bullmq";
 import { HalpError, plainError } from "../errors.js";
 import { describeDevice, deviceFingerprint } from "../latency/index.js";
 import { runtimeVersion } from "../runtime/index.js";
 import {
   aliveSeconds,
+  blobKey,
   cancelKey,
   checkDeviceName,
   type JobData,
   type JobResult,
-  modelKey,
   prefix,
   queueOf,
+  shardQueue,
   type WorkerInfo,
   workerKey,
 } from "./names.js";
+import { createPerformer } from "./performer.js";
 import { connectRedis, type RedisConnection } from "./redis.js";
-import { createPerformer, isHash, namedFingerprint, type TaskContext, type TaskName } from "./tasks.js";
+import { namedFingerprint, type TaskContext, type TaskName } from "./tasks.js";
 import { halpVersion } from "./version.js";
 
 export interface WorkerOptions {
   readonly redis: string;
   /** What users call this machine; default its host name. */
   readonly name?: string;
+  /** Folders that data may lie below; given, even empty, the worker scores and evaluates, too. */
+  readonly data?: readonly string[];
   /** Ends it: what it is at is given back to be done by another. */
   readonly signal: AbortSignal;
   readonly onReady?: (info: WorkerInfo) => void;
@@ -32,8 +38,8 @@ export interface WorkerOptions {
 }
 
 const version = halpVersion();
-/** Models that are kept, so that each travels once. */
-const mostModels = 8;
+/** Blobs that are kept, so that each travels once. */
+const mostBlobs = 8;
 /** After so long without a sign of its worker a job is given to another. */
 const lockMs = 10_000;
 const cancelPollMs = 1000;
@@ -58,6 +64,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     ...machine,
     runtime: `onnxruntime-node ${runtimeVersion()}`,
     fingerprint: namedFingerprint(deviceFingerprint(1), name),
+    data: options.data?.map((folder) => resolve(folder)) ?? null,
   };
   let task: string | null = null;
   const info = (): WorkerInfo => ({ ...still, load: loadavg()[0] ?? 0, task });
@@ -71,74 +78,104 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     },
     (1000 * aliveSeconds) / 4,
   );
-  using performer = createPerformer(name);
-  const models = modelStore(redis);
-  const queue = new bullmq.Worker<JobData, JobResult>(
+  using performer = createPerformer(name, still.data ?? []);
+  const blobs = blobStore(redis);
+  const work = async (job: Job<JobData, JobResult>): Promise<JobResult> => {
+    const began = performance.now();
+    task = job.name;
+    const controller = new AbortController();
+    const { run } = job.data;
+    const watch = setInterval(() => {
+      void client.exists(cancelKey(job.id ?? "")).then(
+        (there) => there === 1 && controller.abort(new HalpError("HALP_CANCELLED", "The run was cancelled.")),
+        () => {},
+      );
+    }, cancelPollMs);
+    const stop = () => controller.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    const warnings: string[] = [];
+    const context: TaskContext = {
+      signal: controller.signal,
+      warn: (message) => void warnings.push(message),
+      onProgress: (done, total) => void job.updateProgress({ done, total }).catch(() => {}),
+      blob: (sha256) => blobs(run, sha256),
+    };
+    let failed: HalpError | undefined;
+    try {
+      checkVersion(job.data);
+      return { name, result: await performer.perform(job.name as TaskName, job.data.task, context), warnings };
+    } catch (error) {
+      // What was broken off here is done by whoever comes next.
+      if (signal.aborted) throw error;
+      failed = error instanceof HalpError ? error : unexpected(error);
+      return { name, error: plainError(failed), warnings };
+    } finally {
+      task = null;
+      clearInterval(watch);
+      signal.removeEventListener("abort", stop);
+      onJob?.({ task: job.name, seconds: (performance.now() - began) / 1000, ...(failed ? { error: failed } : {}) });
+    }
+  };
+  const how = {
+    connection: client,
+    prefix,
+    concurrency: 1,
+    lockDuration: lockMs,
+    stalledInterval: lockMs / 2,
+    // A job whose workers die again and again is not given out for ever.
+    maxStalledCount: 3,
+  };
+  const oneAtATime = createMutex();
+  const shards =
+    still.data && new bullmq.Worker<JobData, JobResult>(shardQueue(version), (job) => oneAtATime(() => work(job)), how);
+  const own = new bullmq.Worker<JobData, JobResult>(
     queueOf(name),
     async (job) => {
-      const began = performance.now();
-      task = job.name;
-      const controller = new AbortController();
-      const { run } = job.data;
-      const watch = setInterval(() => {
-        void client.exists(cancelKey(job.id ?? "")).then(
-          (there) => there === 1 && controller.abort(new HalpError("HALP_CANCELLED", "The run was cancelled.")),
-          () => {},
-        );
-      }, cancelPollMs);
-      const stop = () => controller.abort(signal.reason);
-      signal.addEventListener("abort", stop, { once: true });
-      const warnings: string[] = [];
-      const context: TaskContext = {
-        signal: controller.signal,
-        warn: (message) => void warnings.push(message),
-        onProgress: (done, total) => void job.updateProgress({ done, total }).catch(() => {}),
-        model: (sha256) => models(run, sha256),
-      };
-      let failed: HalpError | undefined;
+      // Nothing is scored while something is timed, and what could be is left to other workers.
+      await shards?.pause(true);
       try {
-        checkVersion(job.data);
-        return { result: await performer.perform(job.name as TaskName, job.data.task, context), warnings };
-      } catch (error) {
-        // What was broken off here is done by whoever comes next.
-        if (signal.aborted) throw error;
-        failed = error instanceof HalpError ? error : unexpected(error);
-        return { error: plainError(failed), warnings };
+        return await oneAtATime(() => work(job));
       } finally {
-        task = null;
-        clearInterval(watch);
-        signal.removeEventListener("abort", stop);
-        onJob?.({ task: job.name, seconds: (performance.now() - began) / 1000, ...(failed ? { error: failed } : {}) });
+        shards?.resume();
       }
     },
-    {
-      connection: client,
-      prefix,
-      concurrency: 1,
-      lockDuration: lockMs,
-      stalledInterval: lockMs / 2,
-      // A job whose workers die again and again is not given out for ever.
-      maxStalledCount: 3,
-    },
+    how,
   );
-  queue.on("error", () => {});
+  const queues = shards ? [own, shards] : [own];
+  for (const queue of queues) queue.on("error", () => {});
   try {
     options.onReady?.(info());
     await Promise.race([aborted(signal), redis.lost]);
   } finally {
     clearInterval(beat);
-    await Promise.race([queue.close(), sleep(5000)]);
-    await Promise.race([leave(redis, name, key).catch(() => {}), sleep(3000)]);
+    await Promise.race([Promise.all(queues.map((queue) => queue.close())), sleep(5000)]);
+    await Promise.race([leave(redis, name).catch(() => {}), sleep(3000)]);
   }
 }
 
-/** Takes away what stands in Redis for the device; the queue only where nothing waits in it for the next worker. */
-async function leave({ bullmq, client }: RedisConnection, name: string, key: string): Promise<void> {
-  await client.del(key);
-  const queue = new bullmq.Queue(queueOf(name), { connection: client, prefix });
-  const waiting = await queue.getJobCounts();
-  if (Object.values(waiting).every((count) => count === 0)) await queue.obliterate();
-  await queue.close();
+/**
+ * Takes away what stands in Redis for the device; its queue only where nothing waits in it for the next worker, and that of
+ * shards only where no other worker is left.
+ */
+async function leave({ bullmq, client }: RedisConnection, name: string): Promise<void> {
+  await client.del(workerKey(name));
+  const others = await client.keys(workerKey("*"));
+  for (const queueName of others.length > 0 ? [queueOf(name)] : [queueOf(name), shardQueue(version)]) {
+    const queue = new bullmq.Queue(queueName, { connection: client, prefix });
+    const waiting = await queue.getJobCounts();
+    if (Object.values(waiting).every((count) => count === 0)) await queue.obliterate();
+    await queue.close();
+  }
+}
+
+/** Does one thing after another. */
+function createMutex(): <R>(work: () => Promise<R>) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => {});
+    return mine;
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -163,25 +200,24 @@ async function claim({ client }: RedisConnection, key: string, own: WorkerInfo, 
   }
 }
 
-/** Models by their hash, fetched once; the last few are kept. */
-function modelStore({ client }: RedisConnection): (run: string, sha256: string) => Promise<Uint8Array> {
+/** Blobs by their hash, fetched once; the last few are kept. */
+function blobStore({ client }: RedisConnection): (run: string, sha256: string) => Promise<Uint8Array> {
   const kept = new Map<string, Uint8Array>();
   return async (run, sha256) => {
     const known = kept.get(sha256);
     if (known) return known;
-    if (!isHash(sha256)) throw gone("what it is called is no hash");
-    const parts = await client.lrangeBuffer(modelKey(run, sha256), 0, -1);
+    const parts = await client.lrangeBuffer(blobKey(run, sha256), 0, -1);
     const bytes = Buffer.concat(parts);
     if (createHash("sha256").update(bytes).digest("hex") !== sha256)
       throw gone(parts.length === 0 ? "it is not there" : "its bytes do not fit its hash");
     kept.set(sha256, bytes);
-    for (const [oldest] of kept) if (kept.size > mostModels) kept.delete(oldest);
+    for (const [oldest] of kept) if (kept.size > mostBlobs) kept.delete(oldest);
     return bytes;
   };
 }
 
 function gone(why: string): HalpError {
-  return new HalpError("HALP_JOB_DATA", `A model of the job cannot be had: ${why}.`, { exitCode: 1 });
+  return new HalpError("HALP_JOB_GONE", `What the job needs cannot be had: ${why}.`, { exitCode: 1 });
 }
 
 function checkVersion({ version: theirs }: JobData): void {

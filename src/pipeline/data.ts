@@ -2,9 +2,18 @@
 import { setImmediate } from "node:timers/promises";
 import type { Coupling } from "../coupling/index.js";
 import type { Batch, Dataset } from "../data/index.js";
-import { compareOutputs, datasetFeeds, drawForModel, evaluate, noiseFeeds, openForModel } from "../evaluation/index.js";
+import {
+  compareOutputs,
+  type DataSource,
+  datasetFeeds,
+  evaluate,
+  noiseFeeds,
+  openSource,
+  specForModel,
+} from "../evaluation/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
+import { type Crew, localCrew } from "../jobs/index.js";
 import { findOperator } from "../operators/index.js";
 import { betaStandIns, meanStandIns, type StandIns } from "../rewrite/index.js";
 import { createSession, type Feeds, floatTensor } from "../runtime/index.js";
@@ -12,10 +21,15 @@ import type { PruneOptions, PruneResult } from "./types.js";
 
 export interface PruneData {
   readonly original: { readonly analyzed: AnalyzedGraph; readonly coupling: Coupling };
-  /** Batches to score with; other ones each step. */
+  /** What is scored with: which samples, other ones each step. */
+  scored(step: number): { readonly data: DataSource; readonly limit: number; readonly shuffleSeed: number };
+  /** The same as batches. */
   batches(step: number): AsyncIterable<Batch>;
   /** Held-out data, or the same where the source has one part only. */
   readonly judge: Dataset;
+  readonly judgeSource: DataSource;
+  /** Who scores and evaluates. */
+  readonly crew: Crew;
   readonly batchSize: number;
 }
 
@@ -33,30 +47,32 @@ export async function openPruneData(
   const batchSize = dims[0] ?? 1;
   const seed = options.seed ?? 0;
   const given = options.data;
-  const open = (split: "train" | "test") => {
-    if (!given) return Promise.resolve(drawForModel(dims, split === "train" ? seed : seed + 1));
+  const sourceOf = (split: "train" | "test"): DataSource => {
+    if (!given) return { kind: "drawn", dims, seed: split === "train" ? seed : seed + 1 };
     const outputDims = analyzed.types.get(analyzed.graph.outputs[0]?.name ?? "")?.dims ?? [];
     const { limit: _, ...source } = given;
-    return openForModel(dims, {
-      ...source,
-      split,
-      ...(outputDims.length === 2 ? { classes: outputDims[1] as number } : {}),
-    });
+    const classes = outputDims.length === 2 ? { classes: outputDims[1] as number } : {};
+    return { kind: "stored", spec: specForModel(dims, { ...source, split, ...classes }) };
   };
-  const train = await open("train");
-  const judge = await open("test");
+  const [trainSource, judgeSource] = [sourceOf("train"), sourceOf("test")];
+  const [train, judge] = [await openSource(trainSource), await openSource(judgeSource)];
   const limit = Math.max(batchSize, given ? (given.limit ?? samples.given) : samples.drawn);
+  const scored = (step: number) => ({ data: trainSource, limit, shuffleSeed: seed * 1009 + step });
   return {
     original: { analyzed, coupling },
-    batches: (step) =>
-      train.batches({
+    scored,
+    batches: (step) => {
+      const { data: _, ...which } = scored(step);
+      return train.batches({
         batchSize,
-        limit,
-        shuffleSeed: seed * 1009 + step,
+        ...which,
         dropLast: true,
         ...(options.signal ? { signal: options.signal } : {}),
-      }),
+      });
+    },
     judge,
+    judgeSource,
+    crew: options.crew ?? localCrew(),
     batchSize,
   };
 }
@@ -138,7 +154,18 @@ export async function judgeAccuracy(
   const { analyzed } = data.original;
   const dims = analyzed.types.get(analyzed.graph.outputs[0]?.name ?? "")?.dims ?? [];
   if (!data.judge.labelled || dims.length !== 2) return null;
-  const of = (model: Model, phase: string) => top1(model, data.judge, data.batchSize, options, phase);
+  const of = async (model: Model, phase: string) => {
+    const { crew, judgeSource, batchSize } = data;
+    const { threads, signal, onWarning, onProgress } = options;
+    const found = await crew.evaluate({
+      ...{ model, data: judgeSource, batchSize },
+      ...(threads === undefined ? {} : { threads }),
+      ...(signal ? { signal } : {}),
+      ...(onWarning ? { onWarning } : {}),
+      onProgress: ({ done, total }) => onProgress?.({ phase, done, total }),
+    });
+    return found.top1;
+  };
   return { dense: await of(dense, "accuracy of the original"), pruned: await of(pruned, "accuracy of the pruned") };
 }
 

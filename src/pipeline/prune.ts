@@ -246,7 +246,7 @@ async function save({ training, options }: Choosing, state: RunState): Promise<v
 
 async function writeConfig(options: PruneOptions): Promise<void> {
   const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, resume: _r, ...rest } = options;
-  const { bench, ...config } = rest;
+  const { bench, crew: _crew, ...config } = rest;
   const { steps, seed } = { ...defaults, ...config };
   await writeJson(options.runFolder, runFiles.config, {
     format: "halp.config/1",

@@ -4,7 +4,7 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
 import { groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
-import { collectSaliency, type Saliency } from "../saliency/index.js";
+import type { Saliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
 import type { Oracle } from "./oracle.js";
 import { originalChannels, planForOriginal } from "./origin.js";
@@ -46,15 +46,16 @@ export type Score = (stage: Stage, step: number) => Promise<Saliency>;
 /** Importance with no training between the steps: other batches each step. */
 export function scoreOnly(data: PruneData, options: PruneOptions): Score {
   return ({ analyzed, coupling }, step) =>
-    collectSaliency({
+    data.crew.score({
       analyzed,
       coupling,
-      batches: data.batches(step),
+      ...data.scored(step),
       criterion: options.criterion ?? "taylor",
       seed: (options.seed ?? 0) + step,
       threads: options.threads ?? 1,
       ...(options.loss ? { loss: options.loss } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
       onProgress: (p) => options.onProgress?.({ phase: "saliency", ...p }),
     });
 }

@@ -1,6 +1,6 @@
 /** What `halp prune` is asked and what it answers. */
 import type { HalpError } from "../errors.js";
-import type { Bench } from "../jobs/index.js";
+import type { Bench, Crew } from "../jobs/index.js";
 import type { WidthLimit } from "../problem/index.js";
 import type { Pin } from "../runtime/index.js";
 import type { EpochLine } from "./epochs.js";
@@ -91,6 +91,8 @@ export interface PruneOptions extends RunControls {
   readonly device?: string;
   /** Another machine that is measured on: its latencies are those of the table and of the result. Default this one. */
   readonly bench?: Bench;
+  /** Who scores and evaluates. Default this process. */
+  readonly crew?: Crew;
   /** Where measured latencies are kept between runs. */
   readonly cacheDir?: string;
   /** Training between the steps and after them; needs {@link data}. */

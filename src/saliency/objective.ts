@@ -1,13 +1,12 @@
 /** What is differentiated: the loss of a classifier, or random projections of any network's outputs. */
 import type { Seed } from "../autodiff/index.js";
-import { type Random, targetsOf } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import { sizeOf } from "../graph/tensors.js";
 import type { Classifier } from "../operators/classifier.js";
 import { emitter } from "../operators/emit.js";
-import { floatTensor, type RuntimeTensor } from "../runtime/index.js";
+import type { ScoreFeed } from "./scorer.js";
 import type { Loss } from "./types.js";
 
 export interface Objective {
@@ -15,8 +14,8 @@ export interface Objective {
   readonly seeds: readonly Seed[];
   /** Whether samples are scored each for itself and squared; else the batch is scored as one. */
   readonly perSample: boolean;
-  /** What a run is fed besides the images. @throws HalpError HALP_LABEL_RANGE, HALP_LABELS_MISSING */
-  feeds(random: Random, labels: Int32Array | undefined): Record<string, RuntimeTensor>;
+  /** What a run is fed besides the images. */
+  readonly feeds: readonly ScoreFeed[];
 }
 
 /** Seed: d/dlogits of the cross-entropy is softmax - target (per sample; over the batch size for the batch's mean). */
@@ -44,19 +43,9 @@ export function classifierObjective(
     loss,
     seeds: [{ value: logits, gradient: seed }],
     perSample: loss === "own-labels",
-    feeds: (random, labels) => {
-      const noise = () => -Math.log(-Math.log(inside(random.uniform())));
-      const data =
-        loss === "own-labels"
-          ? Float32Array.from({ length: batch * classes }, noise)
-          : targetsOf(labels, batch, classes);
-      return { [input]: floatTensor(data, dims) };
-    },
+    feeds: [{ name: input, dims, kind: loss === "own-labels" ? "gumbel" : "target" }],
   };
 }
-
-/** Into the open interval (0, 1): Gumbel noise is infinite at its ends. */
-const inside = (u: number) => 1e-12 + u * (1 - 2e-12);
 
 /** Seed: random signs on every float output, divided by the root mean square (over samples) of that output's norm. */
 export function projectionObjective(builder: GraphBuilder, analyzed: AnalyzedGraph): Objective {
@@ -71,24 +60,18 @@ export function projectionObjective(builder: GraphBuilder, analyzed: AnalyzedGra
       "The network has no float32 output of known shape to take importance from. Use a criterion of the weights alone: l1, l2 or bn-scale.",
     );
   const seeds: Seed[] = [];
-  const inputs = outputs.map(({ name, dims }) => {
+  const feeds = outputs.map(({ name, dims }): ScoreFeed => {
     const input = builder.input(builder.freshName(`signs of ${name}`), dims);
     const axes = dims.map((_, i) => i);
     const squares = axes.length === 0 ? e.square(name) : e.reduceSum(e.square(name), axes);
     const norm = e.op("Sqrt", [e.add(e.mul(squares, e.scalar(1 / (dims[0] ?? 1))), e.scalar(1e-20))]);
     seeds.push({ value: name, gradient: e.div(input, norm) });
-    return { input, dims };
+    return { name: input, dims, kind: "signs" };
   });
   return {
     loss: "projection",
     seeds,
     perSample: true,
-    feeds: (random) =>
-      Object.fromEntries(
-        inputs.map(({ input, dims }) => {
-          const data = Float32Array.from({ length: sizeOf(dims) }, () => (random.uint32() & 1 ? 1 : -1));
-          return [input, floatTensor(data, dims)];
-        }),
-      ),
+    feeds,
   };
 }

@@ -1,78 +1,116 @@
 /** First-order importance, accumulated over batches. */
 import { setImmediate } from "node:timers/promises";
 import type { Coupling } from "../coupling/index.js";
-import { type Batch, createRandom } from "../data/index.js";
+import type { Batch } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
+import type { Model } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
 import { classifierOf } from "../operators/classifier.js";
-import { createSession, floatsOf, floatTensor, isLarge, type Outputs } from "../runtime/index.js";
+import { isLarge } from "../runtime/index.js";
 import { classifierObjective, projectionObjective } from "./objective.js";
 import { buildScoreGraph, type ScoreGraph } from "./score-graph.js";
+import { openScorer, type ScoreRecipe, type Scorer } from "./scorer.js";
 import { findSites } from "./sites.js";
 import type { Loss, Saliency, SaliencyOptions } from "./types.js";
+
+/** All that scoring batches takes. */
+export interface Scoring {
+  readonly model: Model;
+  readonly recipe: ScoreRecipe;
+  readonly loss: Loss;
+  readonly cut: Saliency["cut"];
+}
+
+export type ScoringOptions = Omit<SaliencyOptions, "criterion" | "batches" | "batchCount" | "onProgress" | "signal">;
+
+/**
+ * The graph that scores a batch, and how it is used.
+ * @param labelled whether the batches have labels
+ * @throws HalpError HALP_SALIENCY_DATA, HALP_NO_GRADIENT, HALP_NOT_A_CLASSIFIER, HALP_NO_OUTPUT_TO_SCORE
+ */
+export function prepareScoring(options: ScoringOptions, labelled: boolean): Scoring {
+  const { analyzed, coupling } = options;
+  const graph = scoreGraph(options, findSites(analyzed, coupling), labelled);
+  const { loss, perSample, feeds } = graph.objective;
+  return {
+    model: graph.model,
+    recipe: {
+      input: dataInput(analyzed),
+      feeds,
+      perSample,
+      repeats: loss === "projection" ? Math.max(1, options.projections ?? 2) : 1,
+      seed: options.seed ?? 0,
+      channelCount: coupling.channelCount,
+      sums: graph.sums.map(({ site, output, rows }) => ({ output, rows, channels: [...site.channels] })),
+      isLarge: isLarge(graph.model),
+    },
+    loss,
+    cut: graph.cut,
+  };
+}
+
+/** Importance out of the scores of batches, which are added in the order of the batches. */
+export interface ScoreSum {
+  /** @param scores of the next batch; undefined where they are not finite */
+  add(scores: Float64Array | undefined): void;
+  /** @throws HalpError HALP_SALIENCY_DATA where there was no batch, HALP_SALIENCY_NOT_FINITE where none was finite */
+  importance(scoring: Pick<Scoring, "loss" | "cut" | "recipe">): Saliency;
+}
+
+export function sumOfScores(channelCount: number): ScoreSum {
+  const total = new Float64Array(channelCount);
+  let batches = 0;
+  let skippedBatches = 0;
+  return {
+    add: (scores) => {
+      if (!scores) {
+        skippedBatches++;
+        return;
+      }
+      for (let c = 0; c < channelCount; c++) total[c] = (total[c] as number) + (scores[c] as number);
+      batches++;
+    },
+    importance: ({ loss, cut, recipe }) => {
+      if (batches + skippedBatches === 0) throw noData(recipe.input);
+      if (batches === 0)
+        throw new HalpError(
+          "HALP_SALIENCY_NOT_FINITE",
+          `All ${skippedBatches} batches gave NaN or infinite scores. Check the data and their normalisation, or use a criterion of the weights alone (l1, l2).`,
+          { exitCode: 1 },
+        );
+      return { criterion: "taylor", loss, importance: total.map((s) => s / batches), batches, skippedBatches, cut };
+    },
+  };
+}
 
 /** @throws HalpError HALP_SALIENCY_DATA, HALP_SALIENCY_NOT_FINITE, HALP_NO_GRADIENT, HALP_LABEL_RANGE, HALP_LABELS_MISSING */
 export async function taylorSaliency(options: SaliencyOptions): Promise<Saliency> {
   const { analyzed, coupling } = options;
-  const random = createRandom(options.seed ?? 0);
   const input = dataInput(analyzed);
-  const sites = findSites(analyzed, coupling);
-  const total = new Float64Array(coupling.channelCount);
-  let batches = 0;
-  let skippedBatches = 0;
-  let graph: ScoreGraph | undefined;
-  let session: ReturnType<typeof createSession> | undefined;
+  const sum = sumOfScores(coupling.channelCount);
+  let scoring: Scoring | undefined;
+  let scorer: Scorer | undefined;
+  let done = 0;
   try {
     for await (const batch of cutToSize(options.batches ?? noBatches(), input)) {
       // A run blocks the thread: between two of them signals, timers and progress get their turn.
       await setImmediate();
       options.signal?.throwIfAborted();
-      if (!graph || !session) {
-        graph = scoreGraph(options, sites, batch.labels !== undefined);
-        session = createSession(graph.model, {
-          threads: options.threads ?? 1,
-          // The runtime's own forms of the weights, forwards and backwards, would be two copies more.
-          ...(isLarge(graph.model) ? { optimization: "disabled" } : {}),
-        });
-      }
-      const { objective } = graph;
-      const repeats = objective.loss === "projection" ? Math.max(1, options.projections ?? 2) : 1;
-      const scores = new Float64Array(total.length);
-      const images = floatTensor(batch.images, batch.dims);
-      for (let k = 0; k < repeats; k++) {
-        const outputs = session.run({ [input.name]: images, ...objective.feeds(random, batch.labels) });
-        addScores(scores, graph, outputs, input.dims[0] ?? 1, repeats);
-      }
-      if (scores.every(Number.isFinite)) {
-        for (let c = 0; c < total.length; c++) total[c] = (total[c] as number) + (scores[c] as number);
-        batches++;
-      } else skippedBatches++;
-      const done = batches + skippedBatches;
+      scoring ??= prepareScoring(options, batch.labels !== undefined);
+      scorer ??= openScorer(scoring.model, scoring.recipe, options.threads ?? 1);
+      sum.add(scorer.score(batch, done));
+      done++;
       options.onProgress?.({ done, total: Math.max(done, options.batchCount ?? 0) });
     }
   } finally {
-    session?.dispose();
+    scorer?.[Symbol.dispose]();
   }
-  if (!graph) throw noData(input);
-  if (batches === 0)
-    throw new HalpError(
-      "HALP_SALIENCY_NOT_FINITE",
-      `All ${skippedBatches} batches gave NaN or infinite scores. Check the data and their normalisation, or use a criterion of the weights alone (l1, l2).`,
-      { exitCode: 1 },
-    );
-  for (let c = 0; c < total.length; c++) total[c] = (total[c] as number) / batches;
-  return {
-    criterion: "taylor",
-    loss: graph.objective.loss,
-    importance: total,
-    batches,
-    skippedBatches,
-    cut: graph.cut,
-  };
+  if (!scoring) throw noData(input);
+  return sum.importance(scoring);
 }
 
-function scoreGraph(options: SaliencyOptions, sites: ReturnType<typeof findSites>, labelled: boolean): ScoreGraph {
+function scoreGraph(options: ScoringOptions, sites: ReturnType<typeof findSites>, labelled: boolean): ScoreGraph {
   const { analyzed, coupling } = options;
   const classifier = classifierOf(analyzed);
   const wanted = options.loss ?? "auto";
@@ -111,35 +149,6 @@ function unscored(coupling: Coupling, graph: ScoreGraph): string[] {
   for (const { site } of graph.sums)
     for (const c of site.channels) if (c >= 0) scored.add(coupling.groupOf[c] as number);
   return coupling.groups.filter((g) => g.frozen === undefined && !scored.has(g.id)).map((g) => g.name);
-}
-
-/**
- * Adds what one run says. For each channel the sums at its sites are added up first, then the absolute value is taken
- * (over the batch as one), or the mean square over the samples.
- */
-function addScores(scores: Float64Array, graph: ScoreGraph, outputs: Outputs, samples: number, repeats: number): void {
-  const { perSample } = graph.objective;
-  const lines = perSample ? samples : 1;
-  const count = scores.length;
-  const sums = new Float64Array(lines * count);
-  for (const { site, output, rows } of graph.sums) {
-    const data = floatsOf(outputs[output] as Outputs[string]);
-    const width = site.channels.length;
-    for (let row = 0; row < rows; row++) {
-      // A network may fold other axes into the first: rows of one sample then follow each other.
-      const line = rows % lines === 0 ? Math.floor((row * lines) / rows) : 0;
-      for (let i = 0; i < width; i++) {
-        const c = site.channels[i] as number;
-        if (c >= 0) sums[line * count + c] = (sums[line * count + c] as number) + (data[row * width + i] as number);
-      }
-    }
-  }
-  for (let line = 0; line < lines; line++)
-    for (let c = 0; c < count; c++) {
-      const s = sums[line * count + c] as number;
-      const score = perSample ? (s * s) / (lines * repeats) : Math.abs(s);
-      scores[c] = (scores[c] as number) + score;
-    }
 }
 
 interface DataInput {

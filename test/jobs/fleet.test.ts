@@ -19,23 +19,13 @@ import { findOperator } from "../../src/operators/index.js";
 import { runHalp } from "../cli/run-halp.js";
 import { writeSmallModel } from "../cli/small-model.js";
 import { device } from "../latency/table-device.js";
-import { noRedis, type RedisServer, startRedis, startWorker } from "./redis-server.js";
+import { leftInRedis, noRedis, startRedis, startWorker } from "./redis-server.js";
 
 const folder = t.testdir();
 const at = (name: string) => join(folder, name);
 writeSmallModel(at("model.onnx"), 64, ["N", 3, 32, 32]);
 writeSmallModel(at("small.onnx"), 16, ["N", 3, 16, 16]);
 const skip = noRedis;
-
-/** What lies in Redis beside what workers put there for themselves. */
-async function leftIn({ url }: RedisServer): Promise<string[]> {
-  const client = new Redis(url);
-  const keys = await client.keys("*");
-  client.disconnect();
-  return keys
-    .filter((key) => !/^halp:(worker:[a-z0-9]+|device\.[a-z0-9]+:(id|meta|events|marker|stalled-check))$/.test(key))
-    .sort();
-}
 
 async function network() {
   const analyzed = analyzeGraph(await readModel(at("small.onnx")), findOperator, { batch: 1 });
@@ -101,7 +91,7 @@ t.test("as the page of the docs says: two devices, a table each, pruned for one 
   t.ok(result.latencyNs.pruned > 0 && result.parameters.pruned < result.parameters.dense);
   t.match(JSON.parse(readFileSync(at("run/device.json"), "utf8")), { isThisMachine: false });
   t.notMatch(readFileSync(at("run/config.json"), "utf8"), /redis:/, "the URL stays out of the run folder");
-  t.same(await leftIn(redis), [], "nothing is left in Redis");
+  t.same(await leftInRedis(redis), [], "nothing is left in Redis");
 });
 
 t.test("a worker that is killed in the middle, and a Redis that loses all", { skip, timeout: 120_000 }, async (t) => {
@@ -123,7 +113,7 @@ t.test("a worker that is killed in the middle, and a Redis that loses all", { sk
   await redis.start();
   t.equal((await second).measured, measured, "the open task was put up again");
   await worker.kill("SIGINT");
-  t.same(await leftIn(redis), []);
+  t.same(await leftInRedis(redis), []);
   const client = new Redis(redis.url);
   t.same(
     (await client.keys("*")).filter((key) => !key.endsWith("stalled-check")),
@@ -150,7 +140,7 @@ t.test("what cannot be done is said", { skip, timeout: 60_000 }, async (t) => {
   await t.rejects(
     fleet.send("board", "measure-models", { models: ["0".repeat(64)], inputs: {}, threads: 1, pin: "none", seed: 0 }),
     {
-      code: "HALP_JOB_DATA",
+      code: "HALP_JOB_GONE",
     },
   );
   for (const [name, task] of [
@@ -201,7 +191,7 @@ t.test("what cannot be done is said", { skip, timeout: 60_000 }, async (t) => {
   await sleep(100);
   // Its sign of life lies there for some seconds yet; then it is silent.
   await t.rejects(fill(fleet, "board"), { code: /HALP_DEVICE_SILENT|HALP_DEVICE_UNKNOWN/ });
-  const left = await leftIn(redis);
+  const left = await leftInRedis(redis);
   t.same(
     left.filter((key) => !key.includes("stalled") && !key.endsWith(":old")),
     [],

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { halpMain } from "../cli/run-halp.js";
 
 /** For `skip`: false where there is a server to start. */
@@ -49,6 +50,21 @@ export async function startRedis(options: { readonly password?: string } = {}): 
   };
 }
 
+/** What lies in Redis beside what workers put there for themselves. */
+export async function leftInRedis({ url }: RedisServer): Promise<string[]> {
+  const client = new Redis(url);
+  const keys = await client.keys("*");
+  client.disconnect();
+  return keys
+    .filter(
+      (key) =>
+        !/^halp:(worker:[a-z0-9]+|(device\.[a-z0-9]+|shards\.[0-9.]+):(id|meta|events|marker|stalled-check))$/.test(
+          key,
+        ),
+    )
+    .sort();
+}
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -65,8 +81,8 @@ export interface WorkerProcess {
 }
 
 /** `halp worker`, once it is ready. */
-export async function startWorker(url: string, name: string): Promise<WorkerProcess> {
-  const args = [halpMain, "worker", "--redis", url, "--name", name];
+export async function startWorker(url: string, name: string, more: readonly string[] = []): Promise<WorkerProcess> {
+  const args = [halpMain, "worker", "--redis", url, "--name", name, ...more];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -1,12 +1,14 @@
 import type { Dataset } from "../../data/dataset.js";
 import { HalpError } from "../../errors.js";
-import type { BoxAgreement, BoxOptions, Comparison, Evaluation } from "../../evaluation/index.js";
+import type { BoxAgreement, BoxOptions, Comparison, DataSource, Evaluation } from "../../evaluation/index.js";
 import type { AnalyzedGraph } from "../../graph/analysis.js";
+import type { Crew } from "../../jobs/index.js";
 import type { Session } from "../../runtime/index.js";
 import { boxOptionNames, boxOptions, boxRows } from "../box-options.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { loadModel } from "../load-model.js";
+import { openMachines } from "../machines.js";
 import type { OptionValues } from "../options.js";
 import { formatPercent } from "../quantities.js";
 import { printable } from "../style.js";
@@ -21,12 +23,24 @@ export const evaluateCommand: CommandSpec = {
   name: "evaluate",
   args: [["<MODEL>", "ONNX file"]],
   summary: "accuracy over labelled data, or how far the outputs agree with another model's",
-  options: [...dataOptionNames, "split", "against", ...boxOptionNames, "input", "batch", "threads", "seed"],
+  options: [
+    ...dataOptionNames,
+    "split",
+    "against",
+    ...boxOptionNames,
+    "input",
+    "batch",
+    "threads",
+    "seed",
+    "redis",
+    "workers",
+  ],
   readsConfig: true,
   examples: [
     "halp evaluate model.onnx --data images/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
     "halp evaluate small.onnx --against model.onnx --data images/",
     "halp evaluate detector.onnx --against other.onnx --input x=1x3x320x320",
+    "halp evaluate model.onnx --data /mnt/images --workers --redis redis://build-server:6379",
     "halp evaluate small.onnx --against faces.onnx --data photos/ --boxes boxes --scores scores",
   ],
   run: async ([path = ""], options, context) => {
@@ -36,10 +50,16 @@ export const evaluateCommand: CommandSpec = {
         "HALP_DATA_MISSING",
         "There is nothing to evaluate on. Give data with --data, or another model to compare with by --against.",
       );
-    const { createSession } = await import("../../runtime/index.js");
+    const [{ createSession }, { openSource }] = await Promise.all([
+      import("../../runtime/index.js"),
+      import("../../evaluation/index.js"),
+    ]);
     const analyzed = await loadModel(path, options);
     const reference = against === undefined ? undefined : await loadModel(against, options);
-    const dataset = await openData(analyzed, options);
+    const source = await sourceOf(analyzed, options);
+    const dataset = source && (await openSource(source));
+    await using machines = await openMachines(options);
+    const { crew } = machines;
     const sessionOptions = { threads: options.threads ?? 1 };
     const session = createSession(analyzed.model, sessionOptions);
     const other = reference && createSession(reference.model, sessionOptions);
@@ -49,8 +69,11 @@ export const evaluateCommand: CommandSpec = {
         (other ?? session).outputNames,
         [...analyzed.inputDims.values()][0] ?? [],
       );
-      const accuracy = await accuracyOf(session, dataset, options, context);
-      const otherAccuracy = other && (await accuracyOf(other, dataset, options, context));
+      const accuracy = await accuracyOf({ analyzed, session, source, dataset, crew }, options, context);
+      const otherAccuracy =
+        reference &&
+        other &&
+        (await accuracyOf({ analyzed: reference, session: other, source, dataset, crew }, options, context));
       const comparison =
         other && (await compare(other, session, reference.inputDims, dataset, options, context, boxes));
       report(path, options, context, accuracy, otherAccuracy, comparison);
@@ -62,11 +85,11 @@ export const evaluateCommand: CommandSpec = {
   },
 };
 
-async function openData(analyzed: AnalyzedGraph, options: OptionValues): Promise<Dataset | undefined> {
-  const { openForModel } = await import("../../evaluation/index.js");
+async function sourceOf(analyzed: AnalyzedGraph, options: OptionValues): Promise<DataSource | undefined> {
+  const { specForModel } = await import("../../evaluation/index.js");
   const data = dataOptions(options);
   const dims = [...analyzed.inputDims.values()][0] ?? [];
-  return data && (await openForModel(dims, options.split ? { ...data, split: options.split } : data));
+  return data && { kind: "stored", spec: specForModel(dims, options.split ? { ...data, split: options.split } : data) };
 }
 
 function feedOptions(options: OptionValues, signal: AbortSignal) {
@@ -74,20 +97,34 @@ function feedOptions(options: OptionValues, signal: AbortSignal) {
   return { batchSize: options.batch ?? openBatch, signal, ...limit };
 }
 
+interface Judged {
+  readonly analyzed: AnalyzedGraph;
+  readonly session: Session;
+  readonly source: DataSource | undefined;
+  readonly dataset: Dataset | undefined;
+  /** Who evaluates, if not this process. */
+  readonly crew: Crew | undefined;
+}
+
 /** Undefined without labels, where there is another model to compare with instead. */
 async function accuracyOf(
-  session: Session,
-  dataset: Dataset | undefined,
+  { analyzed, session, source, dataset, crew }: Judged,
   options: OptionValues,
-  context: CommandContext,
+  { signal, progress, warn }: CommandContext,
 ): Promise<Evaluation | undefined> {
-  if (!dataset || (!dataset.labelled && options.against !== undefined)) return undefined;
+  if (!source || !dataset || (!dataset.labelled && options.against !== undefined)) return undefined;
   const { evaluate } = await import("../../evaluation/index.js");
-  return await evaluate({
-    session,
-    dataset,
-    ...feedOptions(options, context.signal),
-    onProgress: context.progress.update,
+  const feeding = feedOptions(options, signal);
+  if (!crew) return await evaluate({ session, dataset, ...feeding, onProgress: progress.update });
+  const [fixed] = session.inputs[0]?.dims ?? [];
+  return await crew.evaluate({
+    model: analyzed.model,
+    data: source,
+    ...feeding,
+    ...(typeof fixed === "number" ? { batchSize: fixed } : {}),
+    threads: options.threads ?? 1,
+    onProgress: (p) => progress.update({ phase: "evaluating", ...p }),
+    onWarning: warn,
   });
 }
 

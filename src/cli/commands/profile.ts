@@ -2,10 +2,10 @@ import { HalpError } from "../../errors.js";
 import type { Bench } from "../../jobs/index.js";
 import type { GpuOptions } from "../../latency/index.js";
 import type { ProfileResult } from "../../pipeline/index.js";
-import { openBenches } from "../benches.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandSpec } from "../command.js";
 import { given } from "../given.js";
+import { openMachines } from "../machines.js";
 import { networkOptions } from "../network-options.js";
 import type { OptionValues } from "../options.js";
 import { formatNs } from "../quantities.js";
@@ -46,8 +46,8 @@ export const profileCommand: CommandSpec = {
       import("../../pipeline/index.js"),
       import("../../latency/index.js"),
     ]);
-    await using benches = await openBenches(options);
-    const outputs = outputsOf(options.output!, benches.list);
+    await using machines = await openMachines(options);
+    const outputs = outputsOf(options.output!, machines.benches);
     const profileOn = (bench: Bench | undefined, output: string) =>
       profile({
         model,

@@ -3,11 +3,11 @@ import { HalpError } from "../../errors.js";
 import type { StepTrainingOptions } from "../../pipeline/index.js";
 import type { PruneOptions, PruneResult } from "../../pipeline/types.js";
 import type { WidthLimit } from "../../problem/index.js";
-import { openBenches } from "../benches.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
+import { openMachines } from "../machines.js";
 import { networkOptions } from "../network-options.js";
 import type { OptionValues } from "../options.js";
 import { renderPruneResult } from "../render-prune-result.js";
@@ -44,6 +44,7 @@ export const pruneCommand: CommandSpec = {
     "table",
     "device",
     "redis",
+    "workers",
     "cache",
     "seed",
     "epochs",
@@ -65,18 +66,24 @@ export const pruneCommand: CommandSpec = {
     "halp prune --resume .halp/runs/resnet",
     "halp prune model.onnx --budget 60% --table phone.json",
     "halp prune model.onnx --budget 60% --device pi5 --redis redis://build-server:6379",
+    "halp prune model.onnx --budget 60% --data /mnt/images --workers --redis redis://build-server:6379",
     "halp prune detector.onnx --budget 0.7 --input x=1x3x320x320 --freeze 'head.*' -o small.onnx --json",
   ],
   run: async ([model = ""], options, context) => {
     const { prune } = await import("../../pipeline/index.js");
-    await using benches = await openBenches(options);
-    const [bench, ...others] = benches.list;
+    await using machines = await openMachines(options);
+    const { crew } = machines;
+    const [bench, ...others] = machines.benches;
     if (others.length > 0)
       throw new HalpError(
         "HALP_DEVICE_OPTION",
         `A network is pruned for one device; --device names ${others.length + 1}.`,
       );
-    const asked = { ...(await pruneOptions(model, options, context)), ...given("bench", bench) };
+    const asked = {
+      ...(await pruneOptions(model, options, context)),
+      ...given("bench", bench),
+      ...given("crew", crew),
+    };
     return await reportPrune(() => prune(asked), asked.runFolder, context);
   },
 };
