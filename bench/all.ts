@@ -58,6 +58,11 @@ const plans: Readonly<Record<string, Plan>> = {
     args: [],
     quick: ["resnet20", "--rounds", "2"],
   },
+  fleet: {
+    about: "Scoring through a queue against one process, and what that comes to with 64 workers",
+    args: [],
+    quick: ["--rounds", "2", "--tasks", "4"],
+  },
   models: {
     about: "Networks at hand, pruned to 60 % of their latency, without data",
     args: [],

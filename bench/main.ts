@@ -2,6 +2,7 @@
 const benches: Readonly<Record<string, () => Promise<(args: string[]) => Promise<void>>>> = {
   criteria: async () => (await import("./criteria.js")).benchCriteria,
   crops: async () => (await import("./crops.js")).benchCrops,
+  fleet: async () => (await import("./fleet.js")).benchFleet,
   models: async () => (await import("./models.js")).benchModels,
   prediction: async () => (await import("./prediction.js")).benchPrediction,
   scale: async () => (await import("./scale.js")).benchScale,

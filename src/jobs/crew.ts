@@ -73,7 +73,7 @@ export function localCrew(): Crew {
 }
 
 /** What a task ought to take: long against what a queue costs, short against what a lost worker costs. */
-const taskSeconds = 2;
+export const taskSeconds = 2;
 
 /** The workers of a fleet that read data. */
 export function crewOf(fleet: Fleet): Crew {

@@ -1,6 +1,7 @@
 export { type Bench, type BenchOptions, benchOn } from "./bench.js";
 export { type Crew, crewOf, type EvaluateJob, localCrew, type ScoreJob } from "./crew.js";
-export { type Fleet, type FleetOptions, openFleet, type SendOptions } from "./fleet.js";
+export { type Fleet, type FleetOptions, openFleet } from "./fleet.js";
+export type { SendOptions } from "./line.js";
 export type { WorkerInfo } from "./names.js";
 export type { TaskName } from "./tasks.js";
 export { halpVersion } from "./version.js";

@@ -23,7 +23,7 @@ import { leftInRedis, noRedis, startRedis, startWorker } from "./redis-server.js
 
 const folder = t.testdir();
 const at = (name: string) => join(folder, name);
-writeSmallModel(at("model.onnx"), 64, ["N", 3, 32, 32]);
+writeSmallModel(at("model.onnx"), 32, ["N", 3, 16, 16]);
 writeSmallModel(at("small.onnx"), 16, ["N", 3, 16, 16]);
 const skip = noRedis;
 
