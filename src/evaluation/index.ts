@@ -31,6 +31,7 @@ export {
   type ModelDataOptions,
   openForModel,
   openSource,
+  openSourcesOnce,
   specForModel,
 } from "./open-for-model.js";
 export { rankOf } from "./rank.js";

@@ -31,6 +31,17 @@ export async function openSource(source: DataSource): Promise<Dataset> {
   return source.kind === "drawn" ? drawForModel(source.dims, source.seed) : await openDataset(source.spec);
 }
 
+/** {@link openSource}, but that what was opened before is given again. */
+export function openSourcesOnce(): (source: DataSource) => Promise<Dataset> {
+  const opened = new Map<string, Promise<Dataset>>();
+  return (source) => {
+    const key = JSON.stringify(source);
+    const dataset = opened.get(key) ?? openSource(source);
+    opened.set(key, dataset);
+    return dataset;
+  };
+}
+
 /** @throws HalpError as openDataset */
 export async function openForModel(dims: readonly number[], options: ModelDataOptions): Promise<Dataset> {
   return await openDataset(specForModel(dims, options));

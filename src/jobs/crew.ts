@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../data/index.js";
 import { HalpError } from "../errors.js";
-import { type DataSource, type Evaluation, evaluate, evaluationOf, openSource } from "../evaluation/index.js";
+import { type DataSource, type Evaluation, evaluate, evaluationOf, openSourcesOnce } from "../evaluation/index.js";
 import type { Model } from "../graph/ir.js";
 import { encodeModel } from "../onnx/index.js";
 import { createSession } from "../runtime/index.js";
@@ -50,9 +50,11 @@ export interface Crew {
   evaluate(job: EvaluateJob): Promise<Evaluation>;
 }
 
-/** This process. */
-export function localCrew(): Crew {
-  const open = openOnce();
+/**
+ * This process.
+ * @param open for whoever reads the same data besides: a folder of a million images is listed once then
+ */
+export function localCrew(open = openSourcesOnce()): Crew {
   return {
     score: async ({ data, limit, shuffleSeed, ...options }) => {
       if (options.criterion !== "taylor") return await collectSaliency(options);
@@ -77,7 +79,7 @@ export const taskSeconds = 2;
 
 /** The workers of a fleet that read data. */
 export function crewOf(fleet: Fleet): Crew {
-  const open = openOnce();
+  const open = openSourcesOnce();
   /** What is the same in all tasks of a job, once it is sure that the workers may read the data. */
   const begin = async (source: DataSource, onWarning: (message: string) => void) => {
     const data = absolute(source);
@@ -226,15 +228,4 @@ function checkAccess(source: DataSource, workers: readonly WorkerInfo[]): void {
 
 function unknownSize({ name }: Dataset): HalpError {
   return new HalpError("HALP_JOB_DATA", `${name} cannot be shared out: nobody knows how many samples it holds.`);
-}
-
-/** Data sets that stay open, by where they come from. */
-function openOnce(): (source: DataSource) => Promise<Dataset> {
-  const opened = new Map<string, Promise<Dataset>>();
-  return (source) => {
-    const key = JSON.stringify(source);
-    const dataset = opened.get(key) ?? openSource(source);
-    opened.set(key, dataset);
-    return dataset;
-  };
 }

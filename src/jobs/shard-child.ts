@@ -1,11 +1,10 @@
 /** The process in which a worker scores and evaluates: a run of the network blocks it, but not the worker. */
 import { serveParent } from "../runtime/index.js";
+import { createBlobCache } from "./blob-cache.js";
 import { openShards } from "./shards.js";
 import type { EvaluateTask, ScoreTask } from "./tasks.js";
 
-/** Blobs that are kept, so that each travels once. */
-const mostBlobs = 8;
-const blobs = new Map<string, Uint8Array>();
+const blobs = createBlobCache();
 const shards = openShards();
 
 function blob(sha256: string): Uint8Array {
@@ -16,11 +15,8 @@ function blob(sha256: string): Uint8Array {
 
 serveParent({
   /** Those of the named that are not here. */
-  missing: (names: readonly string[]) => names.filter((name) => !blobs.has(name)),
-  bring: ({ sha256, bytes }: { readonly sha256: string; readonly bytes: Uint8Array }) => {
-    blobs.set(sha256, bytes);
-    for (const [oldest] of blobs) if (blobs.size > mostBlobs) blobs.delete(oldest);
-  },
+  missing: (names: readonly string[]) => names.filter((name) => !blobs.get(name)),
+  bring: ({ sha256, bytes }: { readonly sha256: string; readonly bytes: Uint8Array }) => blobs.set(sha256, bytes),
   score: (task: ScoreTask) => shards.score(task, blob),
   evaluate: (task: EvaluateTask) => shards.evaluate(task, blob),
 });

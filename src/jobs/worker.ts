@@ -7,6 +7,7 @@ import type { Job } from "bullmq";
 import { HalpError, plainError } from "../errors.js";
 import { describeDevice, deviceFingerprint } from "../latency/index.js";
 import { runtimeVersion } from "../runtime/index.js";
+import { createBlobCache } from "./blob-cache.js";
 import {
   aliveSeconds,
   blobKey,
@@ -38,8 +39,6 @@ export interface WorkerOptions {
 }
 
 const version = halpVersion();
-/** Blobs that are kept, so that each travels once. */
-const mostBlobs = 8;
 /** After so long without a sign of its worker a job is given to another. */
 const lockMs = 10_000;
 const cancelPollMs = 1000;
@@ -200,9 +199,9 @@ async function claim({ client }: RedisConnection, key: string, own: WorkerInfo, 
   }
 }
 
-/** Blobs by their hash, fetched once; the last few are kept. */
+/** Blobs by their hash, fetched where they are not kept. */
 function blobStore({ client }: RedisConnection): (run: string, sha256: string) => Promise<Uint8Array> {
-  const kept = new Map<string, Uint8Array>();
+  const kept = createBlobCache();
   return async (run, sha256) => {
     const known = kept.get(sha256);
     if (known) return known;
@@ -211,7 +210,6 @@ function blobStore({ client }: RedisConnection): (run: string, sha256: string) =
     if (createHash("sha256").update(bytes).digest("hex") !== sha256)
       throw gone(parts.length === 0 ? "it is not there" : "its bytes do not fit its hash");
     kept.set(sha256, bytes);
-    for (const [oldest] of kept) if (kept.size > mostBlobs) kept.delete(oldest);
     return bytes;
   };
 }

@@ -8,7 +8,7 @@ import {
   datasetFeeds,
   evaluate,
   noiseFeeds,
-  openSource,
+  openSourcesOnce,
   specForModel,
 } from "../evaluation/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
@@ -55,7 +55,8 @@ export async function openPruneData(
     return { kind: "stored", spec: specForModel(dims, { ...source, split, ...classes }) };
   };
   const [trainSource, judgeSource] = [sourceOf("train"), sourceOf("test")];
-  const [train, judge] = [await openSource(trainSource), await openSource(judgeSource)];
+  const open = openSourcesOnce();
+  const [train, judge] = [await open(trainSource), await open(judgeSource)];
   const limit = Math.max(batchSize, given ? (given.limit ?? samples.given) : samples.drawn);
   const scored = (step: number) => ({ data: trainSource, limit, shuffleSeed: seed * 1009 + step });
   return {
@@ -72,7 +73,7 @@ export async function openPruneData(
     },
     judge,
     judgeSource,
-    crew: options.crew ?? localCrew(),
+    crew: options.crew ?? localCrew(open),
     batchSize,
   };
 }

@@ -8,6 +8,7 @@ import t from "tap";
 import { analyzeCoupling } from "../../src/coupling/index.js";
 import { type DataSource, specForModel } from "../../src/evaluation/index.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
+import { createBlobCache } from "../../src/jobs/blob-cache.js";
 import { crewOf, type Fleet, localCrew, openFleet, type ScoreJob } from "../../src/jobs/index.js";
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
@@ -179,6 +180,18 @@ async function share(fleet: Fleet, part: object): Promise<void> {
   const blobs = new Map([[hash, Buffer.from("{}")]]);
   for await (const _ of fleet.share("score", () => tasks.shift() as never, { blobs }));
 }
+
+t.test("blobs: what is used stays, the rest goes", (t) => {
+  const cache = createBlobCache();
+  cache.set("graph", Buffer.from("graph"));
+  for (let i = 0; i < 20; i++) {
+    cache.set(`recipe ${i}`, Buffer.from([i]));
+    t.same(cache.get("graph"), Buffer.from("graph"), `one graph with ${i + 1} recipes`);
+  }
+  t.equal(cache.get("recipe 0"), undefined);
+  t.same(cache.get("recipe 19"), Buffer.from([19]));
+  t.end();
+});
 
 t.test("what is no worker is not listed", { skip }, async (t) => {
   const redis = await startRedis();
