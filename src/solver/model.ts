@@ -82,10 +82,22 @@ function checkSum(sum: number, what: string): void {
 }
 
 /**
- * Turns a checked problem into numbers on a grid.
+ * The scale on which all of a problem's latencies lie.
  * @throws HalpError HALP_PROBLEM_NUMBER if sums may overflow
  */
-export function buildModel(problem: Problem): Model {
+export function latencyScale(problem: Problem): number {
+  const tables = problem.factors.map((f) => flatten(f.latency));
+  const sum = sumOf(tables.map(largestMagnitude));
+  checkSum(sum, "latencies");
+  return chooseScale(tables, sum);
+}
+
+/**
+ * Turns a checked problem of one device into numbers on a grid.
+ * @param latencyScale where the grid of the latencies is given
+ * @throws HalpError HALP_PROBLEM_NUMBER if sums may overflow
+ */
+export function buildModel(problem: Problem, latencyScale?: number): Model {
   const index = new Map(problem.variables.map((v, i) => [v.name, i]));
   const ownValues = problem.variables.map((v) => flatten(v.values));
   const factors = problem.factors.map((f) => ({
@@ -100,7 +112,7 @@ export function buildModel(problem: Problem): Model {
   checkSum(valueSum, "values");
   checkSum(latencySum, "latencies");
   const valueScale = chooseScale(valueTables, valueSum);
-  const weightScale = chooseScale(latencyTables, latencySum);
+  const weightScale = latencyScale ?? chooseScale(latencyTables, latencySum);
 
   const values = ownValues.map((v) => onto(v, valueScale));
   const weights = ownValues.map((v) => new Float64Array(v.length));

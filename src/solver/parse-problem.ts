@@ -96,6 +96,7 @@ function parseFactor(
   i: number,
   index: ReadonlyMap<string, number>,
   variables: readonly Variable[],
+  budgets: Readonly<Record<string, number>> | undefined,
 ): Factor {
   const where = `factors[${i}]`;
   if (!isObject(x))
@@ -117,11 +118,39 @@ function parseFactor(
       `${where} names ${quote(over[0]!.name)} twice; two-variable factors need two variables`,
       over[0]!.name,
     );
-  const { latency, value } = x;
+  const { latency, value, device } = x;
   checkTable(latency, over, `${where}.latency`, true);
   if (value !== undefined) checkTable(value, over, `${where}.value`, false);
-  const factor = { variables: over.map((v) => v.name), latency, ...(value === undefined ? {} : { value }) };
+  if (device !== undefined) checkDevice(device, budgets, where);
+  const factor = {
+    variables: over.map((v) => v.name),
+    latency,
+    ...(value === undefined ? {} : { value }),
+    ...(device === undefined ? {} : { device }),
+  };
   return factor as unknown as Factor;
+}
+
+function checkDevice(device: unknown, budgets: Readonly<Record<string, number>> | undefined, where: string): void {
+  if (typeof device === "string" && budgets !== undefined && Object.hasOwn(budgets, device)) return;
+  const known = budgets === undefined ? "the problem has no budgets" : `budgets has ${Object.keys(budgets).map(quote)}`;
+  fail("HALP_PROBLEM_DEVICE", `${where}.device must be one of budgets, not ${show(device)}: ${known}`);
+}
+
+/** More devices than this would take the solver forever. */
+const maxDevices = 16;
+
+function parseBudgets(budgets: unknown, hasBudget: boolean): Readonly<Record<string, number>> {
+  if (hasBudget)
+    fail("HALP_PROBLEM_DEVICE", "the problem has a budget and budgets: give one for all, or one for each device");
+  if (!isObject(budgets))
+    fail("HALP_PROBLEM_DEVICE", `budgets must be an object of devices and numbers, not ${show(budgets)}`);
+  const devices = Object.entries(budgets);
+  if (devices.length === 0 || devices.length > maxDevices)
+    fail("HALP_PROBLEM_DEVICE", `budgets must have 1 to ${maxDevices} devices, not ${devices.length}`);
+  for (const [device, budget] of devices)
+    if (!finite(budget)) fail("HALP_BUDGET", `budgets[${quote(device)}] must be a finite number, not ${show(budget)}`);
+  return Object.fromEntries(devices) as Record<string, number>;
 }
 
 /** Counts entries before anything is read, so that a huge problem is refused at once. */
@@ -186,13 +215,14 @@ function reason(cause: unknown): string {
 function checkProblem(x: unknown): Problem {
   if (!isObject(x))
     fail("HALP_PROBLEM_FORMAT", `a problem must be an object of format "halp.problem/1", not ${show(x)}`);
-  const { format, unit, budget, variables: givenVariables, factors: givenFactors } = x;
+  const { format, unit, budget, budgets: givenBudgets, variables: givenVariables, factors: givenFactors } = x;
   if (format !== "halp.problem/1")
     fail("HALP_PROBLEM_FORMAT", `the problem's format must be "halp.problem/1", not ${show(format)}`);
   if (unit !== undefined && typeof unit !== "string")
     fail("HALP_PROBLEM_FORMAT", `the problem's unit must be a string such as "ns", not ${show(unit)}`);
   const hasBudget = budget !== undefined && budget !== null;
   if (hasBudget) checkBudget(budget);
+  const budgets = givenBudgets === undefined ? undefined : parseBudgets(givenBudgets, hasBudget);
   if (!Array.isArray(givenVariables))
     fail("HALP_PROBLEM_FORMAT", `the problem's variables must be an array, not ${show(givenVariables)}`);
   if (!Array.isArray(givenFactors))
@@ -204,11 +234,12 @@ function checkProblem(x: unknown): Problem {
     index.set(variable.name, i);
     return variable;
   });
-  const factors = Array.from(givenFactors, (f: unknown, i) => parseFactor(f, i, index, variables));
+  const factors = Array.from(givenFactors, (f: unknown, i) => parseFactor(f, i, index, variables, budgets));
   return {
     format: "halp.problem/1",
     ...(unit === undefined ? {} : { unit: unit as string }),
     ...(hasBudget ? { budget: budget as number } : {}),
+    ...(budgets === undefined ? {} : { budgets }),
     variables,
     factors,
   };

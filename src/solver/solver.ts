@@ -6,6 +6,7 @@ import { buildModel } from "./model.js";
 import { parseProblem } from "./parse-problem.js";
 import { type Frontier, type FrontierOptions, Prepared, type PreparedProblem } from "./prepared-problem.js";
 import { answerEach, type Request } from "./requests.js";
+import { PreparedSeveral } from "./several/prepared-several.js";
 import type { Problem, Solution } from "./types.js";
 import { createDenseBackend, createPaperBackend } from "./wasm/cell-backends.js";
 import { createWasmBackend } from "./wasm/wasm-backend.js";
@@ -48,8 +49,9 @@ function backendOf({ backend = "wasm", memoryLimitBytes }: SolverOptions): Backe
 
 const now = (): number => performance.now();
 
-function prepareWith(backend: Backend, problem: Problem, clock: () => number): Prepared {
+function prepareWith(backend: Backend, problem: Problem, clock: () => number): Prepared | PreparedSeveral {
   const checked = parseProblem(problem);
+  if (checked.budgets !== undefined) return new PreparedSeveral(checked, backend, clock);
   const model = buildModel(checked);
   return new Prepared(model, backend.prepare(model), checked.budget, clock);
 }

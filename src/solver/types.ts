@@ -11,6 +11,8 @@ export interface UnaryFactor {
   readonly latency: readonly (number | null)[];
   /** Value gained beside the variable's own, of the same shape as `latency`. */
   readonly value?: readonly number[];
+  /** In a problem of several devices: the one whose latency this is; without it, of each of them. */
+  readonly device?: string;
 }
 
 /** A table over two variables: `latency[i][j]`, i an option of the first, j of the second; `null` forbids the pair. */
@@ -19,6 +21,7 @@ export interface PairFactor {
   readonly latency: readonly (readonly (number | null)[])[];
   /** Value gained beside the variables' own, of the same shape as `latency`. */
   readonly value?: readonly (readonly number[])[];
+  readonly device?: string;
 }
 
 export type Factor = UnaryFactor | PairFactor;
@@ -29,6 +32,8 @@ export interface Problem {
   /** The unit of every latency and of the budget; only carried along. */
   readonly unit?: string;
   readonly budget?: number;
+  /** In place of `budget`, by device: latency is summed for each device apart, and each sum has to be within its budget. */
+  readonly budgets?: Readonly<Record<string, number>>;
   readonly variables: readonly Variable[];
   readonly factors: readonly Factor[];
 }
@@ -36,7 +41,7 @@ export interface Problem {
 /**
  * `optimal`: proven best. `feasible`: within budget, but a limit stopped the proof; `upperBound` and `gap` say how far it got.
  * `infeasible`: proven that no choice meets the budget. `unknown`: a limit stopped the search before any choice within the
- * budget was found or shown impossible (only for joint problems too wide for exact search).
+ * budget was found or shown impossible (joint problems too wide for exact search, and problems of several devices).
  */
 export type SolutionStatus = "optimal" | "feasible" | "infeasible" | "unknown";
 
@@ -56,7 +61,10 @@ export interface Solution {
    */
   readonly choice: Readonly<Record<string, number>>;
   readonly value: number;
+  /** Of several devices, that of the first of `budgets`. */
   readonly latency: number;
+  /** Only with several devices: the latency on each. */
+  readonly latencies?: Readonly<Record<string, number>>;
   /** No choice within the budget is worth more. Equals `value` when optimal. */
   readonly upperBound: number;
   /** (upperBound - value) / max(|upperBound|, |value|); 0 when optimal. */
@@ -65,7 +73,7 @@ export interface Solution {
   readonly quantum: Quantum;
   /**
    * Only with `infeasible`: the smallest latency that any choice reaches; `null` if every choice is forbidden; absent where
-   * a joint problem is too wide to find it.
+   * a joint problem is too wide to find it, and with several devices.
    */
   readonly smallestLatency?: number | null;
 }

@@ -6,7 +6,10 @@ import type { Problem, Solution } from "./types.js";
 /** A choice scored again from the problem's own tables. */
 export interface Verification {
   readonly value: number;
+  /** Of several devices, that of the first of `budgets`. */
   readonly latency: number;
+  /** Only with several devices: the latency on each. */
+  readonly latencies?: Readonly<Record<string, number>>;
 }
 
 function scaleOf(problem: Problem, which: "latency" | "value"): number {
@@ -45,6 +48,7 @@ function score(problem: Problem, choice: Readonly<Record<string, number>>): Veri
     value += values[option]!;
   }
   let latency = 0;
+  const latencies = new Map(Object.keys(problem.budgets ?? {}).map((device) => [device, 0]));
   problem.factors.forEach((factor, at) => {
     const [first, second] = factor.variables.map((name) => options.get(name)!);
     const pick = (table: readonly unknown[]): unknown =>
@@ -57,9 +61,12 @@ function score(problem: Problem, choice: Readonly<Record<string, number>>): Veri
         { name: factor.variables[0], exitCode: 1 },
       );
     latency += entry;
+    for (const [device, sum] of latencies) if ((factor.device ?? device) === device) latencies.set(device, sum + entry);
     if (factor.value !== undefined) value += pick(factor.value) as number;
   });
-  return { value, latency };
+  if (latencies.size === 0) return { value, latency };
+  const [first] = latencies.values();
+  return { value, latency: first as number, latencies: Object.fromEntries(latencies) };
 }
 
 /**
@@ -112,6 +119,12 @@ function verifyChecked(problem: Problem, solution: Solution, budget: number | un
       "HALP_VERIFY_LATENCY",
       `the solution states latency ${solution.latency}, but its choice takes ${scored.latency}`,
     );
+  for (const [device, latency] of Object.entries(scored.latencies ?? {}))
+    if (!(Math.abs(latency - (solution.latencies?.[device] ?? Number.NaN)) <= slack("latency")))
+      fail(
+        "HALP_VERIFY_LATENCY",
+        `the solution states latency ${solution.latencies?.[device]} on ${quote(device)}, but its choice takes ${latency}`,
+      );
   if (solution.status === "infeasible") {
     if (budget !== undefined && scored.latency <= budget - slack("latency"))
       fail(
@@ -120,6 +133,12 @@ function verifyChecked(problem: Problem, solution: Solution, budget: number | un
       );
     return scored;
   }
+  for (const [device, most] of Object.entries(problem.budgets ?? {}))
+    if (!((scored.latencies?.[device] as number) <= most + slack("latency")))
+      fail(
+        "HALP_VERIFY_BUDGET",
+        `the choice takes ${scored.latencies?.[device]} on ${quote(device)}, more than the budget of ${most}`,
+      );
   if (budget !== undefined && !(scored.latency <= budget + slack("latency")))
     fail("HALP_VERIFY_BUDGET", `the choice takes ${scored.latency}, more than the budget of ${budget}`);
   if (!(solution.upperBound >= solution.value - slack("value")) || !(solution.gap >= 0))

@@ -52,6 +52,9 @@ t.test("the code of docs/onnx.md and docs/solver.md runs", async (t) => {
     const { status, stdout, stderr } = run(`const problem = ${problem};\n${code}\nconsole.log(solution.status);`);
     t.match({ status, stdout }, { status: 0, stdout: "optimal\n" }, stderr);
   }
+  const [several = ""] = blocks("docs/solver.md", "json");
+  const { solve } = await import("../../src/solver/index.js");
+  t.match(solve(JSON.parse(several)), { status: "optimal", latencies: { pi5: 10, server: 6 } });
 });
 
 t.test("the data module of docs/data.md is one", async (t) => {
@@ -70,6 +73,7 @@ t.test("no code stands in the documents that no test runs", async (t) => {
     "ARCHITECTURE.md json",
     "docs/onnx.md js",
     "docs/solver.md js",
+    "docs/solver.md json",
     "docs/data.md js",
     "docs/pytorch.md python",
   ]);

@@ -138,31 +138,67 @@ export function pruningProblem(network: NetworkName, seed: number): Problem {
   };
 }
 
-/** The joint form: each layer's latency as a function of its input and its output channels, measured with noise. */
-export function jointProblem(network: NetworkName, seed: number): Problem {
-  const groups = networks[network]();
-  const random = randomFrom(seed);
-  const worth = values(groups, randomFrom(seed * 7919 + 1));
-  const measured = (input: number, output: number, layer: Layer): number =>
+/**
+ * The joint form: each layer's latency as a function of its input and its output channels, measured with noise.
+ * @param speedOf how much longer than by the formula the device takes for a layer
+ */
+function jointFactors(
+  groups: readonly Group[],
+  worth: readonly number[][],
+  random: () => number,
+  speedOf: () => number,
+): Factor[] {
+  const measured = (input: number, output: number, layer: Layer, speed: number): number =>
     input === 0 || output === 0
       ? 0
-      : Math.max(100, Math.round(convolutionNs(input, output, layer) * (1 + noise * normal(random))));
-  const factors = groups.flatMap((g, i) =>
+      : Math.max(100, Math.round(speed * convolutionNs(input, output, layer) * (1 + noise * normal(random))));
+  return groups.flatMap((g, i) =>
     g.layers.map((layer): Factor => {
+      const speed = speedOf();
       if (layer.input < 0)
-        return { variables: [g.name], latency: worth[i]!.map((_, k) => measured(3, k * g.step, layer)) };
+        return { variables: [g.name], latency: worth[i]!.map((_, k) => measured(3, k * g.step, layer, speed)) };
       const from = groups[layer.input]!;
       return {
         variables: [from.name, g.name],
-        latency: worth[layer.input]!.map((_, a) => worth[i]!.map((_, b) => measured(a * from.step, b * g.step, layer))),
+        latency: worth[layer.input]!.map((_, a) =>
+          worth[i]!.map((_, b) => measured(a * from.step, b * g.step, layer, speed)),
+        ),
       };
     }),
   );
+}
+
+export function jointProblem(network: NetworkName, seed: number): Problem {
+  const groups = networks[network]();
+  const worth = values(groups, randomFrom(seed * 7919 + 1));
   return {
     format: "halp.problem/1",
     unit: "ns",
     variables: groups.map((g, i) => ({ name: g.name, values: worth[i]! })),
-    factors,
+    factors: jointFactors(groups, worth, randomFrom(seed), () => 1),
+  };
+}
+
+/** How far apart devices are in what a layer costs them: the deviation of the logarithm. */
+const unlikeness = 0.3;
+
+/** The joint form on several devices, which like and dislike different layers, under a budget each: a share of its dense latency. */
+export function devicesProblem(network: NetworkName, seed: number, ratios: readonly number[]): Problem {
+  const problem = jointProblem(network, seed);
+  const groups = networks[network]();
+  const worth = problem.variables.map((v) => [...v.values]);
+  const factors = ratios.map((_, d) => {
+    const random = randomFrom(seed + 104729 * d);
+    const unlike = randomFrom(seed * 31 + d);
+    return jointFactors(groups, worth, random, () => (d === 0 ? 1 : Math.exp(unlikeness * normal(unlike))));
+  });
+  const name = (d: number): string => `device${d + 1}`;
+  return {
+    ...problem,
+    budgets: Object.fromEntries(
+      ratios.map((r, d) => [name(d), Math.floor(r * denseLatency({ ...problem, factors: factors[d]! }))]),
+    ),
+    factors: factors.flatMap((of, d) => of.map((f) => ({ ...f, device: name(d) }))),
   };
 }
 
