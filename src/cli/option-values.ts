@@ -29,7 +29,8 @@ export interface OptionValues {
   readonly cudaLibrary?: string;
   readonly cudnnLibrary?: string;
   readonly seed?: number;
-  readonly budget?: Budget;
+  /** One for all devices, or one each. */
+  readonly budget?: readonly Budget[];
   readonly budgets?: readonly SolverBudget[];
   readonly data?: string;
   readonly dataKind?: string;

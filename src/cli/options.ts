@@ -4,7 +4,7 @@ import type { WidthLimit } from "../problem/index.js";
 import type { OptionName, OptionValues } from "./option-values.js";
 import {
   parseAnchors,
-  parseBudget,
+  parseBudgets,
   parseBytes,
   parseFraction,
   parseInput,
@@ -64,7 +64,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   device: () =>
     new Option(
       "--device <NAME>",
-      "device to measure: cpu (default), cuda:0 (convolutions, by cuDNN) or ort-cuda:0 (ONNX Runtime's CUDA provider); with --redis the name of a worker, for profile several, split by commas",
+      "device to measure: cpu (default), cuda:0 (convolutions, by cuDNN) or ort-cuda:0 (ONNX Runtime's CUDA provider); with --redis the name of a worker, or several, split by commas",
     ),
   redis: () =>
     new Option(
@@ -85,7 +85,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   cudnnLibrary: () => new Option("--cudnn-library <PATH>", "cuDNN's library, where it is not libcudnn.so.9 or .8"),
   seed: () =>
     new Option("--seed <N>", "seed of all random choices (default: 0)").argParser(integer("--seed", 0, 2 ** 32 - 1)),
-  budget: () => new Option("--budget <BUDGET>", "latency to reach: 55%, 0.55, 3.2ms or 800us").argParser(parseBudget),
+  budget: () =>
+    new Option(
+      "--budget <BUDGET>",
+      "latency to reach: 55%, 0.55, 3.2ms or 800us; for several devices one for all, or one each, split by commas",
+    ).argParser(parseBudgets),
   budgets: () =>
     new Option(
       "--budget <LIST>",
@@ -182,7 +186,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
     }),
   output: () => new Option("-o, --output <FILE>", "where the result is written"),
   run: () => new Option("--run <DIR>", "folder for what the run leaves behind"),
-  table: () => new Option("--table <FILE>", "latency table to use instead of measuring"),
+  table: () =>
+    new Option(
+      "--table <FILE>",
+      "latency table to use instead of measuring; for several devices split by commas, or with {device} in its name",
+    ),
   deviceName: () => new Option("--device-name <NAME>", "what the device of an imported table is called"),
   cache: () => new Option("--cache <DIR>", "folder where measured latencies are kept between runs"),
   against: () => new Option("--against <MODEL>", "another model to compare with, in the same run"),

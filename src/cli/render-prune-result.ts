@@ -1,19 +1,19 @@
 /** What `halp prune` says at the end. */
-import type { GroupReport, PruneResult } from "../pipeline/types.js";
+import type { DeviceResult, GroupReport, PruneResult } from "../pipeline/types.js";
 import { formatCount, formatNs, formatPercent, plural } from "./quantities.js";
 import { printable, type Styles } from "./style.js";
 import { renderTable } from "./table.js";
 
 /** @param page of the run, where it has one */
 export function renderPruneResult(result: PruneResult, width: number, styles: Styles, page?: string): string {
-  const { latencyNs, parameters, accuracy } = result;
-  const elsewhere = result.heldAgainst === "predicted";
+  const { parameters, accuracy } = result;
+  const devices = result.devices ?? [{ name: "", ...result }];
   const rows: [string, string, string][] = [
-    [
-      elsewhere ? "latency here" : "latency",
-      formatNs(latencyNs.dense),
-      `${formatNs(latencyNs.pruned)}  (${formatPercent(result.measuredRatio)} of dense)`,
-    ],
+    ...devices.map((d): [string, string, string] => [
+      `latency${d.heldAgainst === "predicted" ? " here" : ""}${d.name === "" ? "" : `, ${printable(d.name)}`}`,
+      formatNs(d.latencyNs.dense),
+      `${formatNs(d.latencyNs.pruned)}  (${formatPercent(d.measuredRatio)} of dense)`,
+    ]),
     [
       "parameters",
       formatCount(parameters.dense),
@@ -22,12 +22,7 @@ export function renderPruneResult(result: PruneResult, width: number, styles: St
   ];
   if (accuracy) rows.push(["accuracy", formatPercent(accuracy.dense, 2), formatPercent(accuracy.pruned, 2)]);
   const facts: [string, string][] = [
-    ["budget", formatPercent(result.budgetRatio)],
-    ["predicted", `${formatPercent(result.predictedRatio)}${elsewhere ? " on the table's device" : ""}`],
-    [
-      elsewhere ? "measured here" : "measured",
-      `${formatPercent(result.measuredRatio)}, spread ${formatPercent(result.spread)} between paired runs`,
-    ],
+    ...devices.flatMap(factsOf),
     ["importance kept", formatPercent(result.importanceKept)],
     ["output error", `${formatPercent(result.outputError, 2)} of the dense network's outputs (relative RMS)`],
     ["masked against removed", `${result.maskedError.toExponential(1)} (rounding only)`],
@@ -48,6 +43,21 @@ export function renderPruneResult(result: PruneResult, width: number, styles: St
     "",
     ...facts.map(([label, value]) => `${styles.dim(label.padEnd(labelWidth))}  ${printable(value)}`),
   ].join("\n");
+}
+
+/** What became of a device's budget. */
+function factsOf(device: DeviceResult & { readonly name: string }): [string, string][] {
+  const { name, budgetRatio, predictedRatio, measuredRatio, spread } = device;
+  const elsewhere = device.heldAgainst === "predicted";
+  const of = name === "" ? "" : `, ${name}`;
+  return [
+    [`budget${of}`, formatPercent(budgetRatio)],
+    [`predicted${of}`, `${formatPercent(predictedRatio)}${elsewhere ? " on the table's device" : ""}`],
+    [
+      `${elsewhere ? "measured here" : "measured"}${of}`,
+      `${formatPercent(measuredRatio)}, spread ${formatPercent(spread)} between paired runs`,
+    ],
+  ];
 }
 
 /** Groups with a choice, and how many were frozen. */

@@ -39,6 +39,11 @@ export function parseBudget(text: string): Budget {
   );
 }
 
+/** One budget, or one for each of several devices: `60%,3.2ms`. @throws HalpError as {@link parseBudget} */
+export function parseBudgets(text: string): readonly Budget[] {
+  return text.split(",").map(parseBudget);
+}
+
 /** A budget as {@link parseBudget} reads it. */
 export function formatBudget(budget: Budget): string {
   return budget.kind === "ns" ? `${budget.ns / 1e6}ms` : `${Number((100 * budget.ratio).toPrecision(12))}%`;

@@ -2,20 +2,18 @@
 import { analyzeCoupling, type Coupling, type Plan } from "../coupling/index.js";
 import { HalpError } from "../errors.js";
 import { prepareForTraining } from "../finetune/index.js";
-import type { AnalyzedGraph } from "../graph/analysis.js";
 import { countParameters } from "../graph/parameters.js";
 import { writeModel } from "../onnx/index.js";
 import { findOperator } from "../operators/index.js";
 import { leastWidths } from "../problem/index.js";
 import { applyPlan, type RewriteResult, verifyRewrite } from "../rewrite/index.js";
-import { measureModels } from "../runtime/index.js";
 import { withLast } from "./channel-masks.js";
 import { judgeAccuracy, judgeFeeds, judgeOutputs, openPruneData, openStandIns, type PruneData } from "./data.js";
+import { checkBudget, type Device, openDevices } from "./devices.js";
 import { hasCheckpoint } from "./epochs.js";
 import { checkWritable, writeJson } from "./files.js";
 import { deviceRecord, layerRecord } from "./layer-record.js";
 import { openModel } from "./open-model.js";
-import { type Oracle, openOracle } from "./oracle.js";
 import { clearRunFolder, makeRunFolder, runFiles, stepFile } from "./run-folder.js";
 import { lockRunFolder } from "./run-lock.js";
 import { type RunState, readState, saveState } from "./run-state.js";
@@ -26,7 +24,7 @@ import { bestOf, type Measurement, settle } from "./settle.js";
 import { openStepTraining, type StepTraining } from "./step-training.js";
 import { prepareStep, type Score, type Stage, type StepSearch, scoreOnly, stageOf } from "./steps.js";
 import { dataForLoss } from "./training-data.js";
-import type { Budget, GroupReport, PruneOptions, PruneResult } from "./types.js";
+import type { DeviceResult, GroupReport, PruneOptions, PruneResult } from "./types.js";
 
 const defaults = { steps: 1, threads: 1, seed: 0 };
 /** Steps that a target is searched from: the one at hand, and those before it, as long as no weight changed since. */
@@ -72,11 +70,9 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
     if (saved.state.lastImportance) training.lastImportance = Float64Array.from(saved.state.lastImportance);
   }
 
-  const oracle = await openOracle(options, warn);
-  const densePredictedNs = await oracle.predictNs(analyzed);
-  const ratio =
-    saved?.state.ratio ?? (await budgetRatio(options, analyzed, oracle.isOwn ? undefined : densePredictedNs));
-  const targets = budgetSchedule(ratio, steps).map((r) => r * densePredictedNs);
+  const devices = await openDevices(options, analyzed, warn, saved?.state.ratios);
+  const schedules = devices.map(({ ratio, denseNs }) => budgetSchedule(ratio, steps).map((r) => r * denseNs));
+  const targets = Array.from({ length: steps }, (_, step) => schedules.map((of) => of[step] as number));
 
   const standIns = await openStandIns(data, options, warn);
   /** The original as its weights are now. */
@@ -90,12 +86,10 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
     ? { ...saved.state, ...saved.state.measured }
     : await choose({
         data,
-        oracle,
+        devices,
         options,
         least,
-        densePredictedNs,
         targets,
-        ratio,
         apply,
         verify,
         training,
@@ -113,14 +107,14 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   await writeModel(rewritten.model, options.output);
   const outputError = await judgeOutputs(model, rewritten.model, data, options);
   const accuracy = await judgeAccuracy(model, rewritten.model, data, options);
+  const results = devices.map((device, d) =>
+    deviceResult(device, chosen.predictedNs[d] as number, chosen.on[d] as Measurement),
+  );
+  const [first] = results as [DeviceResult];
   const result: PruneResult = {
     format: "halp.result/1",
-    budgetRatio: ratio,
-    predictedRatio: chosen.predictedNs / densePredictedNs,
-    measuredRatio: chosen.ratio,
-    heldAgainst: oracle.isOwn ? "measured" : "predicted",
-    latencyNs: { dense: chosen.denseNs, pruned: chosen.prunedNs },
-    spread: chosen.spread,
+    ...first,
+    ...(devices.length > 1 ? { devices: results.map((r, d) => ({ name: devices[d]?.name ?? "", ...r })) } : {}),
     parameters: { dense: countParameters(analyzed), pruned: countParameters(rewritten.analyzed) },
     accuracy,
     maskedError,
@@ -143,29 +137,45 @@ export async function prune(given: PruneOptions): Promise<PruneResult> {
   };
   await writeJson(runFolder, runFiles.plan, planRecord(coupling, plan));
   await writeJson(runFolder, runFiles.result, result);
+  const [{ oracle }] = devices as [Device];
   await writeJson(runFolder, runFiles.device, deviceRecord(oracle));
   const layers = await layerRecord(oracle, analyzed, rewritten.analyzed, options);
   await writeJson(runFolder, runFiles.layers, layers);
-  if (oracle.isOwn && chosen.ratio > highest(ratio, options.tolerance)) throw missedBudget(result);
+  const missed = results.findIndex(
+    (r) => r.heldAgainst === "measured" && r.measuredRatio > highest(r.budgetRatio, options.tolerance),
+  );
+  if (missed >= 0) throw missedBudget(result, results[missed] as DeviceResult, devices[missed] as Device);
   return result;
 }
 
+function deviceResult({ oracle, ratio, denseNs }: Device, predictedNs: number, measured: Measurement): DeviceResult {
+  return {
+    budgetRatio: ratio,
+    predictedRatio: predictedNs / denseNs,
+    measuredRatio: measured.ratio,
+    heldAgainst: oracle.isOwn ? "measured" : "predicted",
+    latencyNs: { dense: measured.denseNs, pruned: measured.prunedNs },
+    spread: measured.spread,
+  };
+}
+
 /** The network that the run ends with, before its last training. */
-interface Chosen extends Measurement {
+interface Chosen {
   readonly plan: Plan;
   readonly kept: number;
-  readonly predictedNs: number;
+  /** By device. */
+  readonly predictedNs: readonly number[];
+  readonly on: readonly Measurement[];
   readonly rounds: number;
 }
 
 interface Choosing {
   readonly data: PruneData;
-  readonly oracle: Oracle;
+  readonly devices: readonly Device[];
   readonly options: PruneOptions;
   readonly least: Int32Array;
-  readonly densePredictedNs: number;
-  readonly targets: readonly number[];
-  readonly ratio: number;
+  /** [step][device], nanoseconds. */
+  readonly targets: readonly (readonly number[])[];
   readonly apply: (plan: Plan) => RewriteResult;
   readonly verify: (plan: Plan, rewritten: RewriteResult) => number;
   readonly training: StepTraining | undefined;
@@ -175,26 +185,27 @@ interface Choosing {
 }
 
 async function choose(c: Choosing): Promise<Chosen> {
-  const { data, oracle, options, ratio } = c;
+  const { data, devices, options } = c;
   const searches = await takeSteps(c);
-  // Measured here, a network of another device's table tells nothing that could correct the target.
-  const { best, rounds } = await settle(searches, c.targets.at(-1) as number, ratio, data.original.analyzed, {
-    ...options,
-    ...(oracle.isOwn ? {} : { rounds: 1 }),
-    onWarning: c.warn,
-  });
-  const { found, ...numbers } = best;
-  const { plan, predictedNs } = found.candidate;
+  const { best, rounds } = await settle(searches, devices, data.original.analyzed, { ...options, onWarning: c.warn });
+  const { found, on } = best;
+  const { plan, predictedNs, solved } = found.candidate;
   const { kept } = found;
-  const measured = { ...numbers, rounds };
-  await writeSearch(options.runFolder, found, c.densePredictedNs);
-  await save(c, { step: c.targets.length, ratio, plan, kept, predictedNs, measured });
+  if (solved?.solution.status === "feasible")
+    c.warn(
+      `The plan is not proven to be the best for all devices: none keeps more than ${(100 * solved.solution.gap).toFixed(3)} % more importance.`,
+    );
+  const measured = { on, rounds };
+  await writeSearch(options.runFolder, found, (devices[0] as Device).denseNs);
+  await save(c, { step: c.targets.length, ratios: ratiosOf(devices), plan, kept, predictedNs, measured });
   return { plan, kept, predictedNs, ...measured };
 }
 
+const ratiosOf = (devices: readonly Device[]) => devices.map((d) => d.ratio);
+
 /** Walks down the schedule. @returns the searches of its last steps; the last one's target is left to be searched. */
 async function takeSteps(c: Choosing): Promise<StepSearch[]> {
-  const { data, oracle, options, least, targets, apply, training, saved, warn } = c;
+  const { data, devices, options, least, targets, apply, training, saved, warn } = c;
   const { analyzed, coupling } = data.original;
   const origin = Int32Array.from({ length: coupling.channelCount }, (_, i) => i);
   const whole: Stage = { analyzed, coupling, origin, kept: 1, keptOf: () => undefined };
@@ -217,18 +228,18 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
   const back = trains ? 1 : lookBack;
   let searches: StepSearch[] = [];
   for (let step = saved?.step ?? 0; step < targets.length; step++) {
-    const targetNs = targets[step] as number;
+    const targetsNs = targets[step] as readonly number[];
     options.onProgress?.({ phase: "steps", done: step, total: targets.length });
-    const search = await prepareStep(stage, data, oracle, options, least, step, apply, score, warn);
+    const search = await prepareStep(stage, data, devices, options, least, step, apply, score, warn);
     searches = [...searches, search].slice(-back);
     if (step === targets.length - 1) break;
-    const found = await bestOf(searches, targetNs);
+    const found = await bestOf(searches, targetsNs);
     if (found instanceof HalpError) throw found;
     const { candidate, kept } = found;
     c.verify(candidate.plan, candidate.model);
-    await writeJson(options.runFolder, stepFile(step + 1), stepRecord(coupling, candidate, targetNs));
+    await writeJson(options.runFolder, stepFile(step + 1), stepRecord(coupling, candidate, targetsNs));
     const { plan, predictedNs } = candidate;
-    await save(c, { step: step + 1, ratio: c.ratio, plan, kept, predictedNs });
+    await save(c, { step: step + 1, ratios: ratiosOf(devices), plan, kept, predictedNs });
     stage = stageAfter(plan, candidate.model, kept);
   }
   return searches;
@@ -246,20 +257,21 @@ async function save({ training, options }: Choosing, state: RunState): Promise<v
 
 async function writeConfig(options: PruneOptions): Promise<void> {
   const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, resume: _r, ...rest } = options;
-  const { bench, crew: _crew, ...config } = rest;
+  const { bench, others, crew: _crew, ...config } = rest;
   const { steps, seed } = { ...defaults, ...config };
   await writeJson(options.runFolder, runFiles.config, {
     format: "halp.config/1",
     ...config,
     ...(bench ? { bench: bench.name } : {}),
+    ...(others ? { others: others.map(({ bench, ...o }) => (bench ? { ...o, bench: bench.name } : o)) } : {}),
     steps,
     seed,
   });
 }
 
 /** @throws HalpError HALP_BUDGET_RANGE, HALP_TRAINING_OPTION */
-function checkOptions({ budget, training, standIn }: PruneOptions): void {
-  checkBudget(budget);
+function checkOptions({ budget, others = [], training, standIn }: PruneOptions): void {
+  for (const b of [budget, ...others.map((o) => o.budget)]) checkBudget(b);
   if (training?.soft && !training.batchesPerStep)
     throw new HalpError(
       "HALP_TRAINING_OPTION",
@@ -272,49 +284,6 @@ function checkOptions({ budget, training, standIn }: PruneOptions): void {
     );
 }
 
-/**
- * The budget as a fraction of the dense latency; a budget in time is held against a measurement.
- * @param predictedNs what the network takes on another device, which cannot be measured here
- */
-async function budgetRatio(
-  options: PruneOptions,
-  analyzed: AnalyzedGraph,
-  predictedNs: number | undefined,
-): Promise<number> {
-  const { budget } = options;
-  if (budget.kind === "ratio") return budget.ratio;
-  const dense = predictedNs ?? (await denseLatency(options, analyzed));
-  if (budget.ns >= dense)
-    throw new HalpError(
-      "HALP_BUDGET_RANGE",
-      `The network already takes ${(dense / 1e6).toFixed(3)} ms${predictedNs === undefined ? " here" : ""}, less than the budget of ${(budget.ns / 1e6).toFixed(3)} ms: there is nothing to do.`,
-    );
-  return budget.ns / dense;
-}
-
-async function denseLatency(options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
-  const measure = options.bench?.measureModels ?? measureModels;
-  const { latencies } = await measure([analyzed.model], {
-    inputs: Object.fromEntries(analyzed.inputDims),
-    threads: options.threads ?? defaults.threads,
-    ...(options.pin ? { pin: options.pin } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
-  return latencies[0]?.median ?? Number.NaN;
-}
-
-function checkBudget(budget: Budget): void {
-  const fits =
-    budget.kind === "ratio" ? budget.ratio > 0 && budget.ratio < 1 : budget.ns > 0 && Number.isFinite(budget.ns);
-  if (!fits)
-    throw new HalpError(
-      "HALP_BUDGET_RANGE",
-      `The budget must lie above 0 and below 100 % of the dense latency (55%), or be a time above 0 (3.2ms); got ${
-        budget.kind === "ratio" ? `${100 * budget.ratio} %` : `${budget.ns / 1e6} ms`
-      }.`,
-    );
-}
-
 function nothingToPrune(file: string, coupling: Coupling): HalpError {
   const reasons = [...new Set(coupling.groups.map((g) => g.frozen).filter((r) => r !== undefined))].slice(0, 3);
   return new HalpError(
@@ -324,12 +293,13 @@ function nothingToPrune(file: string, coupling: Coupling): HalpError {
   );
 }
 
-function missedBudget(result: PruneResult): HalpError {
+function missedBudget(result: PruneResult, missed: DeviceResult, { name }: Device): HalpError {
   const percent = (r: number) => `${(100 * r).toFixed(1)} %`;
+  const where = result.devices ? ` on ${name}` : "";
   return new HalpError(
     "HALP_BUDGET_MISSED",
-    `The network takes ${percent(result.measuredRatio)} of the dense latency as measured; the budget was ${percent(result.budgetRatio)}, ` +
-      `predicted were ${percent(result.predictedRatio)}, after ${result.rounds} rounds. The best network so far is in ${result.output}. ` +
+    `The network takes ${percent(missed.measuredRatio)} of the dense latency as measured${where}; the budget was ${percent(missed.budgetRatio)}, ` +
+      `predicted were ${percent(missed.predictedRatio)}, after ${result.rounds} rounds. The best network so far is in ${result.output}. ` +
       "More rounds (--rounds) or a quieter machine may help.",
     { exitCode: 4, cause: result },
   );
@@ -352,6 +322,9 @@ function planRecord(coupling: Coupling, plan: Plan) {
   };
 }
 
-function stepRecord(coupling: Coupling, candidate: Candidate<RewriteResult>, targetNs: number) {
-  return { ...planRecord(coupling, candidate.plan), targetNs, predictedNs: candidate.predictedNs };
+function stepRecord(coupling: Coupling, candidate: Candidate<RewriteResult>, targetsNs: readonly number[]) {
+  const { plan, predictedNs } = candidate;
+  const [targetNs, firstNs] = [targetsNs[0], predictedNs[0]];
+  const all = targetsNs.length > 1 ? { targetsNs, allPredictedNs: predictedNs } : {};
+  return { ...planRecord(coupling, plan), targetNs, predictedNs: firstNs, ...all };
 }

@@ -62,14 +62,14 @@ export async function measureReach(
   const presentNs = await oracle.predictNs(analyzed);
   const predict = async (plan: Plan) => {
     const made = applyPlan(analyzed, coupling, plan, findOperator);
-    return { model: made, predictedNs: await oracle.predictNs(made.analyzed) };
+    return { model: made, predictedNs: [await oracle.predictNs(made.analyzed)] };
   };
   const search = await openSearch({
     analyzed,
     coupling,
     variables,
-    oracle,
-    presentNs,
+    devices: [{ name: "", oracle }],
+    presentNs: [presentNs],
     predict,
     ...(options.onWarning ? { warn: options.onWarning } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
@@ -96,7 +96,7 @@ export async function measureReach(
   return {
     denseNs: pair.dense.median,
     smallestNs: pair.pruned.median,
-    predictedRatio: smallest.predictedNs / presentNs,
+    predictedRatio: (smallest.predictedNs[0] as number) / presentNs,
     measuredRatio: pair.ratio,
     dense: shares(analyzed),
     smallest: shares(smallest.model.analyzed),

@@ -12,16 +12,17 @@ import type { Measurement } from "./settle.js";
 export interface RunState {
   /** Steps that are done. */
   readonly step: number;
-  /** Budget as a fraction of the dense latency. */
-  readonly ratio: number;
+  /** Budgets as fractions of the dense latency, by device. */
+  readonly ratios: readonly number[];
   /** Of the original. */
   readonly plan: Plan;
   readonly kept: number;
-  readonly predictedNs: number;
+  /** By device. */
+  readonly predictedNs: readonly number[];
   /** Of each channel of the original when it was last there, where removed ones may come back. */
   readonly lastImportance?: readonly number[];
   /** Of the network that was chosen. */
-  readonly measured?: Measurement & { readonly rounds: number };
+  readonly measured?: { readonly on: readonly Measurement[]; readonly rounds: number };
 }
 
 export async function saveState(runFolder: string, tensors: Tensors, state: RunState): Promise<void> {
@@ -64,17 +65,23 @@ type Stored = Omit<RunState, "plan"> & { readonly plan: readonly (readonly numbe
 const isCount = (x: unknown): x is number => isNumber(x) && Number.isSafeInteger(x) && x >= 0;
 
 function isStored(x: unknown, channels: number): x is Stored {
-  const { step, ratio, plan, kept, predictedNs, lastImportance, measured } = (x ?? {}) as Partial<Stored>;
-  const figures = isCount(step) && isNumber(ratio) && ratio > 0 && isNumber(kept) && isNumber(predictedNs);
+  const { step, ratios, plan, kept, predictedNs, lastImportance, measured } = (x ?? {}) as Partial<Stored>;
+  const figures =
+    isCount(step) && isNumber(kept) && isList(ratios) && ratios.every((r) => r > 0) && isList(predictedNs);
   const importance =
     lastImportance === undefined ||
     (Array.isArray(lastImportance) && lastImportance.length === channels && lastImportance.every(isNumber));
-  return figures && Array.isArray(plan) && importance && (measured === undefined || isMeasured(measured));
+  const devices = figures && ratios.length === predictedNs.length ? ratios.length : 0;
+  return devices > 0 && Array.isArray(plan) && importance && (measured === undefined || isMeasured(measured, devices));
 }
 
-function isMeasured(x: unknown): boolean {
-  const { ratio, spread, denseNs, prunedNs, rounds } = (x ?? {}) as Partial<NonNullable<RunState["measured"]>>;
-  return [ratio, spread, denseNs, prunedNs].every(isNumber) && isCount(rounds);
+const isList = (x: unknown): x is number[] => Array.isArray(x) && x.every(isNumber);
+
+function isMeasured(x: unknown, devices: number): boolean {
+  const { on, rounds } = (x ?? {}) as Partial<NonNullable<RunState["measured"]>>;
+  const isOne = (m: Partial<Measurement> | null) =>
+    [m?.ratio, m?.spread, m?.denseNs, m?.prunedNs].every((ns) => isNumber(ns));
+  return Array.isArray(on) && on.length === devices && on.every(isOne) && isCount(rounds);
 }
 
 /** Whether a list holds positions of a group, ascending. */

@@ -51,13 +51,15 @@ export interface SearchGroup {
 /** `halp.search/1`: the search that the chosen network came from. Its problem lies beside it, as `halp.problem/1`. */
 export interface SearchRecord {
   readonly format: "halp.search/1";
-  /** Predicted: of the original, of the network that the last step began with, and of the one that was chosen. */
+  /** Predicted, with several devices for the first: of the original, of the network that the last step began with, and of the one that was chosen. */
   readonly latencyNs: { readonly dense: number; readonly present: number; readonly chosen: number };
   /**
    * The answer that the chosen network is, in the problem's terms; null where no problem was solved (`--mode uniform`). What
    * the problem's latencies leave out is `latencyNs.chosen` less its latency.
    */
-  readonly solution: Pick<Solution, "status" | "value" | "latency"> | null;
+  readonly solution:
+    | (Pick<Solution, "status" | "value" | "latency" | "latencies"> & { readonly upperBound?: number })
+    | null;
   /** Importance of all channels of the network that the last step began with, and the share of the original's it stands for. */
   readonly importance: { readonly whole: number; readonly share: number };
   readonly groups: readonly SearchGroup[];
@@ -91,12 +93,16 @@ export function searchGroups(
   });
 }
 
-const told = ({ status, value, latency }: Solution) => ({ status, value, latency });
+const told = ({ status, value, latency, latencies, upperBound }: Solution) => ({
+  ...{ status, value, latency },
+  ...(latencies ? { latencies, upperBound } : {}),
+});
 
 /** Writes the search that a network came from, and the problem that it solved. */
 export async function writeSearch(runFolder: string, { candidate, search }: Found, denseNs: number): Promise<void> {
-  const { solved, predictedNs } = candidate;
-  const { groups, importance, presentNs } = search();
+  const { solved } = candidate;
+  const { groups, importance } = search();
+  const [presentNs, predictedNs] = [search().presentNs[0] as number, candidate.predictedNs[0] as number];
   const record: SearchRecord = {
     format: "halp.search/1",
     latencyNs: { dense: denseNs, present: presentNs, chosen: predictedNs },

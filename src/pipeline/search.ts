@@ -10,6 +10,7 @@ import type { AnalyzedGraph } from "../graph/analysis.js";
 import { networkConfigs } from "../latency/index.js";
 import { buildProblem, countsOf, type PruneVariable, planOf } from "../problem/index.js";
 import { solve } from "../solver/index.js";
+import type { Device } from "./devices.js";
 import { type LatencyMode, LatencyModel } from "./latency-model.js";
 import type { Oracle } from "./oracle.js";
 import type { Solved } from "./search-record.js";
@@ -18,7 +19,8 @@ import type { Solved } from "./search-record.js";
 export interface Candidate<Model> {
   readonly plan: Plan;
   readonly model: Model;
-  readonly predictedNs: number;
+  /** By device. */
+  readonly predictedNs: readonly number[];
   readonly importance: number;
   /** Absent where no problem was solved. */
   readonly solved?: Solved;
@@ -29,44 +31,52 @@ export interface SearchInput<Model> {
   readonly coupling: Coupling;
   /** By group id. */
   readonly variables: readonly PruneVariable[];
-  readonly oracle: Oracle;
+  /** The devices that the network has to suit; one at least. */
+  readonly devices: readonly Pick<Device, "name" | "oracle">[];
   readonly mode?: LatencyMode;
-  /** Predicted latency of the network as it is. */
-  readonly presentNs: number;
-  /** Rewrites the graph by the plan and predicts its latency. */
-  readonly predict: (plan: Plan) => Promise<{ model: Model; predictedNs: number }>;
+  /** Predicted latency of the network as it is, by device. */
+  readonly presentNs: readonly number[];
+  /** Rewrites the graph by the plan and predicts its latency on each device. */
+  readonly predict: (plan: Plan) => Promise<{ model: Model; predictedNs: readonly number[] }>;
   readonly warn?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
 /** Solutions tried for one target. */
 const tries = 14;
+/** States that the solver may keep for several devices: the bound says what a proof would still have to close. */
+const mostStates = 200_000;
 /** A prediction this close below its target is as good as met. */
 const close = 0.99;
 
 export interface Search<Model> {
   /**
-   * @param targetNs predicted latency that the network may have.
+   * @param targetsNs predicted latency that the network may have, by device.
    * @throws HalpError HALP_INFEASIBLE_BUDGET (exit code 3) with the smallest latency that was reached.
    */
-  find(targetNs: number): Promise<Candidate<Model>>;
-  /** The plan of smallest predicted latency, importance apart. */
+  find(targetsNs: readonly number[]): Promise<Candidate<Model>>;
+  /** The plan of smallest predicted latency, importance apart; of several devices, on the one with the most left. */
   smallest(): Promise<Candidate<Model>>;
 }
 
 /** Measures what the search starts from. What one search learns serves the next. */
 export async function openSearch<Model>(input: SearchInput<Model>): Promise<Search<Model>> {
-  const { presentNs } = input;
+  const { devices, presentNs } = input;
   let { variables } = input;
   const whole = Int32Array.from(variables, (v) => v.group.size);
   const predictCounts = (counts: Int32Array) => input.predict(planOf(variables, counts));
-  if (!input.oracle.isOwn) variables = await thoseThatAreKnown(input, variables, whole, predictCounts);
-  const model = await LatencyModel.open(
-    { ...input, variables },
-    presentNs,
-    async (counts) => (await predictCounts(counts)).predictedNs,
+  for (const { oracle } of devices)
+    if (!oracle.isOwn) variables = await thoseThatAreKnown({ ...input, oracle }, variables, whole, predictCounts);
+  const models = await Promise.all(
+    devices.map(({ oracle }, d) =>
+      LatencyModel.open(
+        { ...input, oracle, variables },
+        presentNs[d] as number,
+        async (counts) => (await predictCounts(counts)).predictedNs[d] as number,
+      ),
+    ),
   );
-  const held = model.heldLayers;
+  const held = [...new Set(models.flatMap((m) => m.heldLayers))];
   if (held.length > 0)
     input.warn?.(
       `${held.length} layers depend on more widths than one table holds, and are taken one group at a time, the others as the last plan had them; the problem is solved again until that settles: ${held.slice(0, 5).join(", ")}${held.length > 5 ? ", ..." : ""}.`,
@@ -75,16 +85,21 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
     variables.reduce((s, v, i) => s + (v.values[v.options.indexOf(counts[i] as number)] ?? 0), 0);
 
   let untold: HalpError | undefined;
-  /** Solves for plan after plan; `aimOf` says, try by try, what the problem's budget is. */
-  async function* walk(aimOf: () => number) {
+  /** Solves for plan after plan; `aimOf` says, try by try, what the problem's budget is on a device. */
+  async function* walk(aimOf: (device: number) => number) {
     let counts: Int32Array = whole;
     let predictedNs = presentNs;
     for (let i = 0; i < tries; i++) {
       input.signal?.throwIfAborted();
       // What the terms leave out or get wrong at the last plan is taken for right at the next one too.
-      const offset = predictedNs - model.total(counts);
-      const problem = buildProblem(variables, model.terms(), aimOf() - offset);
-      const solution = solve(problem);
+      const problem = buildProblem(
+        variables,
+        models.map((model, d) => {
+          const offset = (predictedNs[d] as number) - model.total(counts);
+          return { name: (devices[d] as Device).name, terms: model.terms(), budgetNs: aimOf(d) - offset };
+        }),
+      );
+      const solution = solve(problem, undefined, devices.length > 1 ? { maxStates: mostStates } : {});
       const next = countsOf(variables, solution);
       const made = await predictCounts(next).catch((error: unknown) => {
         if (!(error instanceof HalpError)) throw error;
@@ -99,11 +114,11 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
         continue;
       }
       const settled = next.every((k, g) => k === counts[g]);
-      const infeasible = solution.status === "infeasible";
-      const solved = { problem, solution, staircases: () => model.staircases(next) };
+      const infeasible = solution.status === "infeasible" || solution.status === "unknown";
+      const solved = { problem, solution, staircases: () => (models[0] as LatencyModel).staircases(next) };
       yield { plan: planOf(variables, next), importance: importanceOf(next), settled, infeasible, solved, ...made };
       if (settled && infeasible) return;
-      await model.learn(next);
+      await Promise.all(models.map((model) => model.learn(next)));
       counts = next;
       predictedNs = made.predictedNs;
     }
@@ -111,32 +126,36 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
 
   const smallest = async () => {
     let best: Candidate<Model> | undefined;
-    for await (const found of walk(() => 0)) if (!best || found.predictedNs < best.predictedNs) best = found;
+    const left = (c: Candidate<Model>) => worstOf(c.predictedNs, presentNs);
+    for await (const found of walk(() => 0)) if (!best || left(found) < left(best)) best = found;
     if (!best && untold) throw untold;
     return best as Candidate<Model>;
   };
 
   return {
     smallest,
-    async find(targetNs) {
+    async find(targetsNs) {
       let best: Candidate<Model> | undefined;
-      let misses = 0;
+      const misses = devices.map(() => 0);
       // The solver likes plans whose latency is guessed too low. Each time it is caught at it the next aim is lower.
-      for await (const found of walk(() => targetNs * (1 - 0.002 * misses ** 2))) {
-        const met = found.predictedNs <= targetNs;
+      const aimOf = (d: number) => (targetsNs[d] as number) * (1 - 0.002 * (misses[d] as number) ** 2);
+      for await (const found of walk(aimOf)) {
+        const used = worstOf(found.predictedNs, targetsNs);
+        const met = used <= 1;
         if (met && (!best || found.importance > best.importance)) best = found;
-        if (met && (found.settled || found.predictedNs >= close * targetNs)) break;
+        if (met && (found.settled || used >= close)) break;
         if (found.infeasible) break;
-        if (!met) misses++;
+        found.predictedNs.forEach((ns, d) => {
+          if (ns > (targetsNs[d] as number)) misses[d] = (misses[d] as number) + 1;
+        });
       }
       if (best) return best;
       if (untold) throw untold;
       const least = await smallest();
-      if (least.predictedNs <= targetNs) return least;
+      if (worstOf(least.predictedNs, targetsNs) <= 1) return least;
       throw new HalpError(
         "HALP_INFEASIBLE_BUDGET",
-        `The budget cannot be met: the smallest network has a predicted latency of ${(least.predictedNs / 1e6).toFixed(3)} ms, ` +
-          `${((100 * least.predictedNs) / presentNs).toFixed(1)} % of the present ${(presentNs / 1e6).toFixed(3)} ms. ` +
+        `The budget cannot be met: the smallest network has a predicted latency of ${smallestTold(devices, least.predictedNs, presentNs)}. ` +
           "Give a budget above that, or freeze fewer groups.",
         { exitCode: 3 },
       );
@@ -144,12 +163,31 @@ export async function openSearch<Model>(input: SearchInput<Model>): Promise<Sear
   };
 }
 
+/** The largest share that a latency is of what is set beside it: of a target, say. */
+export function worstOf(ns: readonly number[], ofNs: readonly number[]): number {
+  return Math.max(...ns.map((x, d) => x / (ofNs[d] as number)));
+}
+
+/** "1.234 ms, 40.1 % of the present 3.077 ms" for each device. */
+export function smallestTold(
+  devices: readonly Pick<Device, "name">[],
+  leastNs: readonly number[],
+  presentNs: readonly number[],
+): string {
+  const told = leastNs.map((ns, d) => {
+    const present = presentNs[d] as number;
+    const where = devices.length > 1 ? ` on ${devices[d]?.name}` : "";
+    return `${(ns / 1e6).toFixed(3)} ms${where}, ${((100 * ns) / present).toFixed(1)} % of the present ${(present / 1e6).toFixed(3)} ms`;
+  });
+  return told.join("; ");
+}
+
 /**
  * Options that a table of another device can answer for: it holds the layers that they lead to, or enough around them.
  * @throws HalpError HALP_TABLE_MISSING_KEY where no group has any but the one it has now
  */
 async function thoseThatAreKnown(
-  { analyzed, coupling, oracle }: Pick<SearchInput<unknown>, "analyzed" | "coupling" | "oracle">,
+  { analyzed, coupling, oracle }: Pick<SearchInput<unknown>, "analyzed" | "coupling"> & { readonly oracle: Oracle },
   variables: readonly PruneVariable[],
   whole: Int32Array,
   predict: (counts: Int32Array) => Promise<unknown>,

@@ -6,7 +6,7 @@ import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.j
 import { groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
 import type { Saliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
-import type { Oracle } from "./oracle.js";
+import { alignmentFor, type Device, predictOn } from "./devices.js";
 import { originalChannels, planForOriginal } from "./origin.js";
 import { type Candidate, openSearch } from "./search.js";
 import { type SearchGroup, searchGroups } from "./search-record.js";
@@ -37,7 +37,8 @@ export interface Found {
   readonly search: () => {
     readonly groups: readonly SearchGroup[];
     readonly importance: { readonly whole: number; readonly share: number };
-    readonly presentNs: number;
+    /** By device. */
+    readonly presentNs: readonly number[];
   };
 }
 
@@ -60,10 +61,11 @@ export function scoreOnly(data: PruneData, options: PruneOptions): Score {
     });
 }
 
-export type StepSearch = (targetNs: number) => Promise<Found>;
+/** Searches for targets by device. */
+export type StepSearch = (targetsNs: readonly number[]) => Promise<Found>;
 
 /**
- * Scores the channels of a stage; what comes back searches it for any target. Plans are plans of the original.
+ * Scores the channels of a stage; what comes back searches it for any targets. Plans are plans of the original.
  * @param least channels that each group of the original has to keep
  * @param apply makes the network of a plan of the original
  * @param score gives each channel of the stage its importance
@@ -71,7 +73,7 @@ export type StepSearch = (targetNs: number) => Promise<Found>;
 export async function prepareStep(
   stage: Stage,
   data: PruneData,
-  oracle: Oracle,
+  devices: readonly Device[],
   options: PruneOptions,
   least: Int32Array,
   step: number,
@@ -91,23 +93,23 @@ export async function prepareStep(
   const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
   const present = (g: number, size: number) => stage.mask?.kept[g]?.length ?? size;
   const variables = rankVariables(coupling, saliency.importance, (group) =>
-    groupOptions(group, { alignment: oracle.alignment }, mayVanish.has(group.id), leastNow[group.id]).filter(
+    groupOptions(group, { alignment: alignmentFor(devices) }, mayVanish.has(group.id), leastNow[group.id]).filter(
       (k) => k === 0 || k >= narrowest * present(group.id, group.size),
     ),
   );
   const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);
-  const presentNs = await oracle.predictNs(analyzed);
+  const presentNs = await predictOn(devices, analyzed);
   const predict = async (plan: Plan) => {
     const full = planForOriginal(original.coupling, coupling, stage.origin, plan);
     const model = apply(full);
-    return { model, predictedNs: await oracle.predictNs(model.analyzed) };
+    return { model, predictedNs: await predictOn(devices, model.analyzed) };
   };
   const { mode, signal } = options;
-  const input = { analyzed, coupling, variables, oracle, presentNs, predict, warn, ...(signal ? { signal } : {}) };
+  const input = { analyzed, coupling, variables, devices, presentNs, predict, warn, ...(signal ? { signal } : {}) };
   const search =
     mode === "uniform" ? openUniformSearch(input) : await openSearch({ ...input, ...(mode ? { mode } : {}) });
-  return async (targetNs) => {
-    const found = await search.find(targetNs);
+  return async (targetsNs) => {
+    const found = await search.find(targetsNs);
     const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
     const about = () => ({
       groups: searchGroups(

@@ -44,6 +44,15 @@ export interface RunControls {
   readonly seed?: number;
 }
 
+/** A device and what the network may take there. */
+export interface DeviceTarget {
+  readonly budget: Budget;
+  /** As in {@link PruneOptions}. */
+  readonly bench?: Bench;
+  readonly table?: string;
+  readonly device?: string;
+}
+
 export interface PruneOptions extends RunControls {
   readonly model: string;
   readonly budget: Budget;
@@ -91,6 +100,8 @@ export interface PruneOptions extends RunControls {
   readonly device?: string;
   /** Another machine that is measured on: its latencies are those of the table and of the result. Default this one. */
   readonly bench?: Bench;
+  /** Further devices that the same network has to suit. Names (of benches, or of files of tables) must differ. */
+  readonly others?: readonly DeviceTarget[];
   /** Who scores and evaluates. Default this process. */
   readonly crew?: Crew;
   /** Where measured latencies are kept between runs. */
@@ -111,9 +122,8 @@ export interface GroupReport {
   readonly frozen?: string;
 }
 
-/** `halp.result/1`. Ratios are fractions of the dense latency. */
-export interface PruneResult {
-  readonly format: "halp.result/1";
+/** What became of a budget. Ratios are fractions of the dense latency. */
+export interface DeviceResult {
   readonly budgetRatio: number;
   readonly predictedRatio: number;
   readonly measuredRatio: number;
@@ -125,6 +135,13 @@ export interface PruneResult {
   readonly latencyNs: { readonly dense: number; readonly pruned: number };
   /** Interquartile range of the paired ratios. */
   readonly spread: number;
+}
+
+/** `halp.result/1`. With several devices the latencies are those of the first. */
+export interface PruneResult extends DeviceResult {
+  readonly format: "halp.result/1";
+  /** Only with several devices: all of them. */
+  readonly devices?: readonly (DeviceResult & { readonly name: string })[];
   readonly parameters: { readonly dense: number; readonly pruned: number };
   readonly accuracy: { readonly dense: number; readonly pruned: number } | null;
   /** Largest difference between the pruned network and the original with the same channels masked, relative to the outputs' scale. */

@@ -1,13 +1,16 @@
 /** Every group keeps the same share of its channels, as near as its options allow: what the solver has to be better than. */
 import { HalpError } from "../errors.js";
 import { type PruneVariable, planOf } from "../problem/index.js";
-import type { Candidate, Search, SearchInput } from "./search.js";
+import type { Device } from "./devices.js";
+import { type Candidate, type Search, type SearchInput, smallestTold, worstOf } from "./search.js";
 
 /** No group vanishes: with one share for all, all would. */
 export function openUniformSearch<Model>(
-  input: Pick<SearchInput<Model>, "variables" | "predict" | "presentNs" | "signal">,
+  input: Pick<SearchInput<Model>, "variables" | "predict" | "presentNs" | "signal"> & {
+    readonly devices: readonly Pick<Device, "name">[];
+  },
 ): Search<Model> {
-  const { presentNs, signal, variables } = input;
+  const { devices, presentNs, signal, variables } = input;
   const levels = levelsOf(variables);
   const made = new Map<number, Candidate<Model>>();
   const at = async (level: number): Promise<Candidate<Model>> => {
@@ -27,20 +30,19 @@ export function openUniformSearch<Model>(
   const smallest = () => at(levels.length - 1);
   return {
     smallest,
-    async find(targetNs) {
+    async find(targetsNs) {
       let low = 0;
       let high = levels.length - 1;
       while (low < high) {
         const middle = (low + high) >> 1;
-        if ((await at(middle)).predictedNs <= targetNs) high = middle;
+        if (worstOf((await at(middle)).predictedNs, targetsNs) <= 1) high = middle;
         else low = middle + 1;
       }
       const found = await at(low);
-      if (found.predictedNs <= targetNs) return found;
+      if (worstOf(found.predictedNs, targetsNs) <= 1) return found;
       throw new HalpError(
         "HALP_INFEASIBLE_BUDGET",
-        `The budget cannot be met with the same share of every group: the smallest such network has a predicted latency of ${(found.predictedNs / 1e6).toFixed(3)} ms, ` +
-          `${((100 * found.predictedNs) / presentNs).toFixed(1)} % of the present ${(presentNs / 1e6).toFixed(3)} ms. ` +
+        `The budget cannot be met with the same share of every group: the smallest such network has a predicted latency of ${smallestTold(devices, found.predictedNs, presentNs)}. ` +
           "Give a budget above that, or leave out --mode uniform.",
         { exitCode: 3 },
       );

@@ -50,36 +50,57 @@ export interface LatencyTerms {
   }[];
 }
 
+/** What a device takes, and may take. */
+export interface DeviceTerms {
+  /** Different from those of other devices. */
+  readonly name: string;
+  readonly terms: LatencyTerms;
+  /** What all terms together may take. */
+  readonly budgetNs: number;
+}
+
 /**
  * One variable for each group and for each sum, one factor for each group, and one for what layers depend on: a layer's
  * latency depends on both its sides. (HALP's own form, arXiv 2110.10811 eq. 5, has factors of one variable only: inputs
- * are held at their present width.)
+ * are held at their present width.) With several devices there is a budget for each, and each has its factors.
  * @param variables by group id.
- * @param budgetNs what all terms together may take.
+ * @param devices one at least
  */
-export function buildProblem(variables: readonly PruneVariable[], terms: LatencyTerms, budgetNs: number): Problem {
+export function buildProblem(variables: readonly PruneVariable[], devices: readonly DeviceTerms[]): Problem {
   const sums = new SumVariables(variables);
   const ofGroup = (group: number) => {
     const { group: its, options } = variables[group] as PruneVariable;
     return { name: its.name, widths: options };
   };
   const ofSide = (side: Side) => (typeof side === "number" ? ofGroup(side) : sums.of(side));
-  const alone: Factor[] = variables.map((v) => ({
-    variables: [v.group.name] as const,
-    latency: v.options.map((count) => terms.alone(v.group.id, count)),
-  }));
-  const layers = terms.layers.map(({ sides: [first, second], latencyNs }): Factor => {
-    const a = ofSide(first);
-    if (second === undefined) return { variables: [a.name], latency: a.widths.map((x) => latencyNs(x, 0)) };
-    const b = ofSide(second);
-    return { variables: [a.name, b.name], latency: a.widths.map((x) => b.widths.map((y) => latencyNs(x, y))) };
+  const factors = devices.flatMap(({ name, terms }) => {
+    const device = devices.length > 1 ? { device: name } : {};
+    const alone = variables.map(
+      (v): Factor => ({
+        variables: [v.group.name],
+        latency: v.options.map((count) => terms.alone(v.group.id, count)),
+        ...device,
+      }),
+    );
+    const layers = terms.layers.map(({ sides: [first, second], latencyNs }): Factor => {
+      const a = ofSide(first);
+      if (second === undefined)
+        return { variables: [a.name], latency: a.widths.map((x) => latencyNs(x, 0)), ...device };
+      const b = ofSide(second);
+      const latency = a.widths.map((x) => b.widths.map((y) => latencyNs(x, y)));
+      return { variables: [a.name, b.name], latency, ...device };
+    });
+    return [...alone, ...layers];
   });
+  const [only] = devices as readonly [DeviceTerms];
   return {
     format: "halp.problem/1",
     unit: "ns",
-    budget: budgetNs,
+    ...(devices.length > 1
+      ? { budgets: Object.fromEntries(devices.map((d) => [d.name, d.budgetNs])) }
+      : { budget: only.budgetNs }),
     variables: [...variables.map((v) => ({ name: v.group.name, values: v.values })), ...sums.variables],
-    factors: [...alone, ...layers, ...sums.factors],
+    factors: [...factors, ...sums.factors],
   };
 }
 

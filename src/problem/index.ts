@@ -1,6 +1,7 @@
 export {
   buildProblem,
   countsOf,
+  type DeviceTerms,
   type LatencyTerms,
   type PruneVariable,
   planOf,

@@ -9,16 +9,14 @@ const isListOf = (x: unknown, is: (x: unknown) => boolean): x is readonly unknow
 const isPair = (x: unknown): boolean => isObject(x) && isNumber(x.dense) && isNumber(x.pruned);
 const isTime = isOrNull(isNumber);
 
-const figures = [
-  ...["budgetRatio", "predictedRatio", "measuredRatio", "spread", "maskedError", "outputError", "importanceKept"],
-  ...["steps", "rounds"],
-];
+const ofDevice = ["budgetRatio", "predictedRatio", "measuredRatio", "spread"];
+const figures = [...ofDevice, "maskedError", "outputError", "importanceKept", "steps", "rounds"];
 
 export function isResult(r: JsonObject): r is JsonObject & PruneResult {
   return (
     figures.every((name) => isNumber(r[name])) &&
-    (r.heldAgainst === "measured" || r.heldAgainst === "predicted") &&
-    isPair(r.latencyNs) &&
+    isHeld(r) &&
+    (r.devices === undefined || isListOf(r.devices, isDeviceResult)) &&
     isPair(r.parameters) &&
     (r.accuracy === null || isPair(r.accuracy)) &&
     isText(r.output) &&
@@ -33,6 +31,13 @@ export function isResult(r: JsonObject): r is JsonObject & PruneResult {
         (g.frozen === undefined || isText(g.frozen)),
     )
   );
+}
+
+const isHeld = ({ heldAgainst, latencyNs }: JsonObject): boolean =>
+  (heldAgainst === "measured" || heldAgainst === "predicted") && isPair(latencyNs);
+
+function isDeviceResult(x: unknown): boolean {
+  return isObject(x) && isText(x.name) && ofDevice.every((name) => isNumber(x[name])) && isHeld(x);
 }
 
 export function isLayerRecord({ dense, pruned }: JsonObject): boolean {

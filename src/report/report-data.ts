@@ -24,7 +24,9 @@ export function reportData(run: Run): ReportData {
     result,
     search,
     problem,
-    frontier: search?.solution && problem ? openWhatIfs(problem, search).frontier(frontierLimits) : null,
+    // a budget for each of several devices leaves no line to walk along
+    frontier:
+      search?.solution && problem && !problem.budgets ? openWhatIfs(problem, search).frontier(frontierLimits) : null,
     layers: run.layers,
     device: run.device,
     // The command repeats the options, and names a folder that is nobody else's business.

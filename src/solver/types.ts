@@ -56,8 +56,8 @@ export interface Solution {
   readonly format: "halp.solution/1";
   readonly status: SolutionStatus;
   /**
-   * The option taken by each variable. With `infeasible`, the choice of smallest latency (empty if every choice is
-   * forbidden).
+   * The option taken by each variable. With `infeasible`, the choice of smallest latency (with several devices the one that
+   * passes the budgets least, of those that were met); empty if every choice is forbidden.
    */
   readonly choice: Readonly<Record<string, number>>;
   readonly value: number;

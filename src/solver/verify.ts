@@ -126,6 +126,11 @@ function verifyChecked(problem: Problem, solution: Solution, budget: number | un
         `the solution states latency ${solution.latencies?.[device]} on ${quote(device)}, but its choice takes ${latency}`,
       );
   if (solution.status === "infeasible") {
+    const within = Object.entries(problem.budgets ?? {}).map(
+      ([device, most]) => (scored.latencies?.[device] as number) <= most - slack("latency"),
+    );
+    if (within.length > 0 && within.every(Boolean))
+      fail("HALP_VERIFY_BUDGET", "the solution says infeasible, but its choice is within all budgets");
     if (budget !== undefined && scored.latency <= budget - slack("latency"))
       fail(
         "HALP_VERIFY_BUDGET",

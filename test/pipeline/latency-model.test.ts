@@ -143,13 +143,13 @@ t.test("under one budget the joint form keeps at least the importance of the pap
         analyzed,
         coupling,
         variables,
-        oracle,
+        devices: [{ name: "", oracle }],
         mode,
-        presentNs,
-        predict: async (plan) => ({ model: null, predictedNs: predictNs(plan.kept.map((k) => k.length)) }),
+        presentNs: [presentNs],
+        predict: async (plan) => ({ model: null, predictedNs: [predictNs(plan.kept.map((k) => k.length))] }),
       });
-      const found = await search.find(0.55 * presentNs);
-      t.ok(found.predictedNs <= 0.55 * presentNs);
+      const found = await search.find([0.55 * presentNs]);
+      t.ok((found.predictedNs[0] as number) <= 0.55 * presentNs);
       return found.importance;
     };
     const [joint, halp] = [await keep("joint"), await keep("halp")];

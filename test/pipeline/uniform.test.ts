@@ -34,10 +34,11 @@ t.test("the widest that meets the target, by one share", async () => {
         let predictions = 0;
         const search = openUniformSearch({
           variables,
-          presentNs: latency(groups.map((g) => g.size)),
+          devices: [{ name: "" }],
+          presentNs: [latency(groups.map((g) => g.size))],
           predict: async (plan) => {
             predictions++;
-            return { model: null, predictedNs: latency(widths(plan)) };
+            return { model: null, predictedNs: [latency(widths(plan))] };
           },
         });
         const ofShare = (share: number) =>
@@ -48,9 +49,9 @@ t.test("the widest that meets the target, by one share", async () => {
           );
         const least = latency(ofShare(0));
         const target = least + part * (latency(groups.map((g) => g.size)) - least);
-        const found = await search.find(target);
+        const found = await search.find([target]);
         const counts = widths(found.plan);
-        if (found.predictedNs > target) throw new Error(`${found.predictedNs} above ${target}`);
+        if ((found.predictedNs[0] as number) > target) throw new Error(`${found.predictedNs} above ${target}`);
         if (predictions > 8) throw new Error(`${predictions} predictions`);
         // By trying every share: none that meets the target is wider.
         for (let share = 0; share <= 1; share += 1 / 1024) {
@@ -68,9 +69,10 @@ t.test("the widest that meets the target, by one share", async () => {
 t.test("what no share reaches is said, with the least that one does", async (t) => {
   const search = openUniformSearch({
     variables: [variableOf({ options: [0, 8, 16], size: 16 }, 0)],
-    presentNs: 16e6,
-    predict: async (plan) => ({ model: null, predictedNs: 1e6 * (plan.kept[0]?.length ?? 0) }),
+    devices: [{ name: "" }],
+    presentNs: [16e6],
+    predict: async (plan) => ({ model: null, predictedNs: [1e6 * (plan.kept[0]?.length ?? 0)] }),
   });
-  await t.rejects(search.find(7e6), { code: "HALP_INFEASIBLE_BUDGET", exitCode: 3, message: /8\.000 ms, 50\.0 %/ });
-  t.equal((await search.find(8e6)).plan.kept[0]?.length, 8, "no group vanishes");
+  await t.rejects(search.find([7e6]), { code: "HALP_INFEASIBLE_BUDGET", exitCode: 3, message: /8\.000 ms, 50\.0 %/ });
+  t.equal((await search.find([8e6])).plan.kept[0]?.length, 8, "no group vanishes");
 });

@@ -50,19 +50,21 @@ t.test("a layer over a concatenation of groups: the solver's plan is the best of
       const least = Math.min(...all.map(latency));
       const most = Math.max(...all.map(latency));
       const budget = Math.floor(least + ((most - least) * percent) / 100);
-      const problem = buildProblem(
-        variables,
+      const problem = buildProblem(variables, [
         {
-          alone: (group, count) => (group + 1) * count,
-          layers: [
-            { sides: [sum, last], latencyNs: layer },
-            ...(alsoPrefix
-              ? [{ sides: [prefix] as const, latencyNs: (width: number) => 5 * Math.ceil(width / 3) }]
-              : []),
-          ],
+          name: "",
+          budgetNs: budget,
+          terms: {
+            alone: (group, count) => (group + 1) * count,
+            layers: [
+              { sides: [sum, last], latencyNs: layer },
+              ...(alsoPrefix
+                ? [{ sides: [prefix] as const, latencyNs: (width: number) => 5 * Math.ceil(width / 3) }]
+                : []),
+            ],
+          },
         },
-        budget,
-      );
+      ]);
       const solution = solve(problem);
       verify(problem, solution);
       const counts = [...countsOf(variables, solution)];

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { CommandSpec } from "../command.js";
 import type { DemoOptions } from "../demo/words.js";
+import { onlyBudget } from "../device-targets.js";
 import { given } from "../given.js";
 import type { OptionValues } from "../options.js";
 import { renderDemo } from "../render-demo.js";
@@ -37,7 +38,7 @@ async function demoOptions(options: OptionValues): Promise<DemoOptions> {
   const { fullSizes } = await import("../demo/words.js");
   return {
     runFolder: options.run ?? join(".halp", "demo"),
-    budget: options.budget ? formatBudget(options.budget) : "50%",
+    budget: options.budget ? formatBudget(onlyBudget(options.budget)) : "50%",
     seed: options.seed ?? 0,
     ...given("threads", options.threads),
     ...given("cache", options.cache),

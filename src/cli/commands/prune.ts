@@ -1,11 +1,13 @@
 import { basename, join } from "node:path";
 import { HalpError } from "../../errors.js";
+import type { Bench } from "../../jobs/index.js";
 import type { StepTrainingOptions } from "../../pipeline/index.js";
-import type { PruneOptions, PruneResult } from "../../pipeline/types.js";
+import type { DeviceTarget, PruneOptions, PruneResult } from "../../pipeline/types.js";
 import type { WidthLimit } from "../../problem/index.js";
 import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
+import { deviceTargets } from "../device-targets.js";
 import { given } from "../given.js";
 import { openMachines } from "../machines.js";
 import { networkOptions } from "../network-options.js";
@@ -66,6 +68,7 @@ export const pruneCommand: CommandSpec = {
     "halp prune --resume .halp/runs/resnet",
     "halp prune model.onnx --budget 60% --table phone.json",
     "halp prune model.onnx --budget 60% --device pi5 --redis redis://build-server:6379",
+    "halp prune model.onnx --budget 60%,75% --device pi5,server --redis redis://build-server:6379",
     "halp prune model.onnx --budget 60% --data /mnt/images --workers --redis redis://build-server:6379",
     "halp prune detector.onnx --budget 0.7 --input x=1x3x320x320 --freeze 'head.*' -o small.onnx --json",
   ],
@@ -73,15 +76,8 @@ export const pruneCommand: CommandSpec = {
     const { prune } = await import("../../pipeline/index.js");
     await using machines = await openMachines(options);
     const { crew } = machines;
-    const [bench, ...others] = machines.benches;
-    if (others.length > 0)
-      throw new HalpError(
-        "HALP_DEVICE_OPTION",
-        `A network is pruned for one device; --device names ${others.length + 1}.`,
-      );
     const asked = {
-      ...(await pruneOptions(model, options, context)),
-      ...given("bench", bench),
+      ...(await pruneOptions(model, options, context, machines.benches)),
       ...given("crew", crew),
     };
     return await reportPrune(() => prune(asked), asked.runFolder, context);
@@ -95,12 +91,15 @@ export async function pruneOptions(
   model: string,
   options: OptionValues,
   context: TrainingContext,
+  benches: readonly Bench[] = [],
 ): Promise<PruneOptions> {
   const training = await trainingOptions(options);
   const data = dataOptions(options);
+  const [target, ...others] = deviceTargets(options, benches) as [DeviceTarget, ...DeviceTarget[]];
   return {
     model,
-    budget: options.budget!,
+    ...target,
+    ...given("others", others.length > 0 ? others : undefined),
     output: options.output ?? `${nameOf(model)}.pruned.onnx`,
     runFolder: runFolderOf(model, options),
     cacheDir: options.cache ?? cacheFolder(),
@@ -114,8 +113,6 @@ export async function pruneOptions(
     ...given("tolerance", options.tolerance),
     ...given("widthLimits", widthLimits(options)),
     ...given("rounds", options.rounds),
-    ...given("table", options.table),
-    ...given("device", options.redis === undefined ? options.device : undefined),
     ...given("seed", options.seed),
     ...given("training", training),
     ...controlsOf(options, context),

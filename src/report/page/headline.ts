@@ -1,6 +1,7 @@
 /** What people come for: latency and accuracy, before and after. */
 
 import { defaultTolerance, highest } from "../../pipeline/schedule.js";
+import type { PruneResult } from "../../pipeline/types.js";
 import { count, percent, time } from "../format.js";
 import type { ReportData } from "../report-data.js";
 import { html } from "./dom.js";
@@ -9,12 +10,12 @@ import { html } from "./dom.js";
 const doubtful = 0.2;
 
 export function headline({ name, result, config }: ReportData): HTMLElement {
-  const { latencyNs, parameters, accuracy, budgetRatio, measuredRatio, predictedRatio, heldAgainst, spread } = result;
+  const { latencyNs, parameters, accuracy, measuredRatio, heldAgainst, spread, devices } = result;
   const elsewhere = heldAgainst === "predicted";
-  const held = elsewhere ? predictedRatio : measuredRatio;
   const tolerance = typeof config?.tolerance === "number" ? config.tolerance : defaultTolerance;
-  const met = held <= highest(budgetRatio, tolerance);
-  const verdict = `${met ? "Budget met" : "Budget missed"}: ${percent(held)} of the dense latency ${elsewhere ? "as predicted" : "as measured"}, ${percent(budgetRatio)} asked for${met && held > budgetRatio ? `, within the tolerance of ${percent(tolerance, 0)}` : ""}`;
+  const verdicts = (devices ?? [{ name: "", ...result }]).map((d) => verdictOn(d, tolerance));
+  const met = verdicts.every((v) => v.met);
+  const verdict = `${devices ? "Budgets" : "Budget"} ${met ? "met" : "missed"}: ${verdicts.map((v) => v.told).join("; ")}`;
   const warnings = result.warnings.map((w) => html("li", {}, w));
   return html(
     "header",
@@ -35,7 +36,7 @@ export function headline({ name, result, config }: ReportData): HTMLElement {
       "dl",
       { class: "tiles" },
       tile(
-        elsewhere ? "Latency here" : "Latency",
+        `Latency${elsewhere ? " here" : devices ? ` on ${devices[0]?.name}` : ""}`,
         time(latencyNs.dense),
         time(latencyNs.pruned),
         `${(1 / measuredRatio).toFixed(2)} times as fast; paired runs spread by ${percent(spread)}`,
@@ -76,6 +77,16 @@ export function headline({ name, result, config }: ReportData): HTMLElement {
         ]
       : []),
   );
+}
+
+/** What became of a device's budget. */
+function verdictOn(device: NonNullable<PruneResult["devices"]>[number], tolerance: number) {
+  const { name, budgetRatio, measuredRatio, predictedRatio, heldAgainst } = device;
+  const elsewhere = heldAgainst === "predicted";
+  const held = elsewhere ? predictedRatio : measuredRatio;
+  const met = held <= highest(budgetRatio, tolerance);
+  const told = `${percent(held)} of the dense latency ${elsewhere ? "as predicted" : "as measured"}${name === "" ? "" : ` on ${name}`}, ${percent(budgetRatio)} asked for${met && held > budgetRatio ? `, within the tolerance of ${percent(tolerance, 0)}` : ""}`;
+  return { met, told };
 }
 
 function points(difference: number): string {

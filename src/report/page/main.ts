@@ -46,7 +46,20 @@ function build(data: ReportData): readonly HTMLElement[] {
         widths,
       ),
     );
-  } else parts.push(section("What was kept", html("p", {}, "The run kept no problem to solve again."), widths));
+  } else
+    parts.push(
+      section(
+        "What was kept",
+        html(
+          "p",
+          {},
+          problem?.budgets
+            ? "Of several devices at once the page solves nothing anew."
+            : "The run kept no problem to solve again.",
+        ),
+        widths,
+      ),
+    );
   if (search) {
     const free = search.groups.flatMap((group, index) => (group.options.length > 1 ? [{ group, index }] : []));
     if (free.length > 0) parts.push(section("Importance of the channels", follow(importanceChart(free))));

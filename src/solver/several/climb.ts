@@ -77,14 +77,14 @@ export function excessOf({ models, budgets }: Devices, weights: ArrayLike<number
 
 /**
  * Changes one variable at a time: to less excess until all budgets are met, then to greater value within them. The choice
- * must take no forbidden entry. Null if it ends outside a budget. Yields before each change.
+ * must take no forbidden entry. It may end outside a budget. Yields before each change.
  */
 export function* climbWithin(
   devices: Devices,
   near: Neighbourhoods,
   from: Scored,
   expired: () => boolean,
-): Generator<undefined, Scored | null> {
+): Generator<undefined, Scored> {
   const choice = Int32Array.from(from.choice);
   let now = scoreOn(devices, choice);
   let excess = excessOf(devices, now.weights);
@@ -109,5 +109,5 @@ export function* climbWithin(
     now = scoreOn(devices, choice);
     excess = excessOf(devices, now.weights);
   }
-  return excess === 0 ? now : null;
+  return now;
 }

@@ -2,7 +2,7 @@ import type { Plan } from "../joint/plan.js";
 import { backward, decode, marginals } from "../js/joint-potentials.js";
 import { buildProgram, gain } from "../js/joint-program.js";
 import type { Watch } from "../limits.js";
-import { climbWithin, type Neighbourhoods, type Scored, scoreOn } from "./climb.js";
+import { climbWithin, excessOf, type Neighbourhoods, type Scored, scoreOn } from "./climb.js";
 import { combinePlans, type Devices } from "./devices.js";
 import { type Guide, guideBy, upperBy } from "./guide.js";
 import { emptyLabels, type Labels, pushLabel, undominated, unwind } from "./label-lists.js";
@@ -45,8 +45,9 @@ export function* searchLabels(
   let { known, states } = relaxed;
   let bound = relaxed.bound;
   const end = (complete: boolean): Labelled => ({ known, bound, states, complete });
-  const learn = (found: Scored | null): void => {
-    if (found !== null && (known === null || found.value > known.value)) known = found;
+  const learn = (found: Scored): void => {
+    if (excessOf(devices, found.weights) > 0) return;
+    if (known === null || found.value > known.value) known = found;
   };
   const whole = plan.steps.map((step) => Int32Array.from(step.options.keys()));
 

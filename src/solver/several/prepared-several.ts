@@ -65,6 +65,7 @@ export class PreparedSeveral implements PreparedProblem {
 
 interface Found {
   readonly status: Solution["status"];
+  /** With `infeasible`, the choice that passes the budgets least, of those met. */
   readonly best: Scored | null;
   readonly bound: number;
 }
@@ -77,13 +78,15 @@ function* search(devices: Devices, backend: Backend, limits: Watch): Generator<u
   const { known, bound } = relaxed;
   const close = (best: Scored, bound: number): Found =>
     best.value >= bound ? { status: "optimal", best, bound: best.value } : { status: "feasible", best, bound };
-  if (relaxed.infeasible) return { status: "infeasible", best: null, bound: 0 };
+  if (relaxed.infeasible) return { status: "infeasible", best: relaxed.nearest, bound: 0 };
   const proven = known !== null && bound - known.value <= limits.gap * Math.abs(known.value);
   if (proven || limits.expired() || plans.some((p) => (p as Plan).severed > 0))
     return known === null ? { status: "unknown", best: null, bound } : close(known, bound);
   const labelled = yield* searchLabels(devices, plans as Plan[], near, relaxed, limits);
   if (labelled.known === null)
-    return { status: labelled.complete ? "infeasible" : "unknown", best: null, bound: labelled.bound };
+    return labelled.complete
+      ? { status: "infeasible", best: relaxed.nearest, bound: 0 }
+      : { status: "unknown", best: null, bound: labelled.bound };
   return close(labelled.known, labelled.complete ? labelled.known.value : labelled.bound);
 }
 

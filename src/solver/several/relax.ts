@@ -9,6 +9,8 @@ export interface Relaxed {
   readonly infeasible: boolean;
   /** The best choice within all budgets that was met. */
   readonly known: Scored | null;
+  /** The choice that passes the budgets least, of those met; null if every choice is forbidden. */
+  readonly nearest: Scored | null;
   /** No choice within all budgets is worth more, in grid numbers. */
   readonly bound: number;
   /** The multipliers of the least bound: how much each device's weight counts. */
@@ -34,15 +36,23 @@ export function* relax(
   watch: Watch,
 ): Generator<undefined, Relaxed> {
   const { models, budgets } = devices;
+  const { expired } = watch;
   const count = models.length;
   // multipliers of weights of comparable size
   const size = models.map((m) => Math.max(1, m.weightTotal));
   let known: Scored | null = null;
+  let nearest: Scored | null = null;
   let bound = Number.POSITIVE_INFINITY;
   let multipliers = size.map((s) => 1 / s);
   let states = 0;
   const limits: Watch = { ...watch, gap: 0, maxStates: Math.ceil(watch.maxStates * shareOfStates) };
-  const answer = (infeasible = false): Relaxed => ({ infeasible, known, bound, multipliers, states });
+  const answer = (infeasible = false): Relaxed => ({ infeasible, known, nearest, bound, multipliers, states });
+
+  function learn(found: Scored): void {
+    const excess = excessOf(devices, found.weights);
+    if (excess === 0 && (known === null || found.value > known.value)) known = found;
+    if (nearest === null || excess < excessOf(devices, nearest.weights)) nearest = found;
+  }
 
   /** The excess of each budget by the best choice for a sum of them; null where that is the end. */
   function* attempt(m: readonly number[]): Generator<undefined, number[] | null> {
@@ -53,6 +63,7 @@ export function* relax(
     states += outcome.states;
     if (outcome.status === "infeasible") {
       bound = Number.NEGATIVE_INFINITY;
+      if (outcome.choice !== null) learn(yield* climbWithin(devices, near, scoreOn(devices, outcome.choice), expired));
       return null;
     }
     const upper = outcome.status === "optimal" ? outcome.value : outcome.upperBound;
@@ -63,15 +74,14 @@ export function* relax(
     if (outcome.choice === null) return null;
     const met = scoreOn(devices, outcome.choice);
     const done = outcome.status === "optimal" && excessOf(devices, met.weights) === 0;
-    const better = done ? met : yield* climbWithin(devices, near, met, watch.expired);
-    if (better !== null && (known === null || better.value > known.value)) known = better;
+    learn(done ? met : yield* climbWithin(devices, near, met, expired));
     return Array.from(met.weights, (w, d) => (w - budgets[d]!) / size[d]!);
   }
 
   for (let d = 0; d < count; d++) {
     const excess = yield* attempt(size.map((s, i) => (i === d ? 1 / s : 0)));
     if (bound === Number.NEGATIVE_INFINITY) return answer(true);
-    if (excess === null || isProven() || watch.expired()) return answer();
+    if (excess === null || isProven() || expired()) return answer();
   }
   const share = size.map(() => 1);
   let step = Math.log(4);
@@ -80,7 +90,7 @@ export function* relax(
     yield;
     const excess = yield* attempt(share.map((x, d) => x / size[d]!));
     if (bound === Number.NEGATIVE_INFINITY) return answer(true);
-    if (excess === null || isProven() || watch.expired()) break;
+    if (excess === null || isProven() || expired()) break;
     const worst = excess.indexOf(Math.max(...excess));
     if (last >= 0 && worst !== last) step /= 2;
     share[worst]! *= Math.exp(step);
