@@ -97,7 +97,10 @@ export async function bestOf(
   throw new Error("there was no step to search from");
 }
 
-/** On all devices, one after the other: this machine is not to be busy while it measures. */
+/**
+ * On all devices, one after the other: this machine is not to be busy while it measures. Those of tables from elsewhere are
+ * all measured here, once.
+ */
 async function measure(
   analyzed: AnalyzedGraph,
   found: Found,
@@ -106,7 +109,12 @@ async function measure(
 ): Promise<Measurement[]> {
   const measured: Measurement[] = [];
   for (const { bench, name } of devices) {
-    const phase = devices.length > 1 ? `measuring on ${name}` : "measuring";
+    const same = measured[devices.findIndex((d) => d.bench === bench)];
+    if (same) {
+      measured.push(same);
+      continue;
+    }
+    const phase = devices.length > 1 && bench ? `measuring on ${name}` : "measuring";
     options.onProgress?.({ phase, done: 0, total: 1 });
     const timings = await (bench?.measureModels ?? measureModels)([analyzed.model, found.candidate.model.model], {
       inputs: Object.fromEntries(analyzed.inputDims),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { latencyCache, runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
+import { writeEvenTable } from "./small-table.js";
 
 const folder = t.testdir();
 const file = (name: string) => join(folder, name);
@@ -61,18 +62,19 @@ t.test("a table is made, shown, compared and united", async (t) => {
 });
 
 t.test("another device's table: estimates, and the budget held against the prediction", async (t) => {
-  const { status, stdout, stderr } = await prune("other.json");
+  writeEvenTable(file("table.json"), file("far.json"), { name: "Another CPU" });
+  const { status, stdout, stderr } = await prune("far.json");
   t.equal(status, 0, stderr);
   t.match(stderr, /of another device \(Another CPU\)/);
   const result = JSON.parse(stdout);
   t.match(result, { heldAgainst: "predicted", rounds: 1 });
   t.ok(result.predictedRatio <= 0.7);
-  t.match(await prune("other.json", "--device", "cuda:0"), {
+  t.match(await prune("far.json", "--device", "cuda:0"), {
     status: 2,
     stderr: /HALP_TABLE_DEVICE[\s\S]*Another CPU/,
   });
-  t.match(await prune("other.json", "--threads", "2"), { status: 2, stderr: /HALP_TABLE_THREADS/ });
-  const empty = { ...JSON.parse(readFileSync(file("other.json"), "utf8")), entries: [] };
+  t.match(await prune("far.json", "--threads", "2"), { status: 2, stderr: /HALP_TABLE_THREADS/ });
+  const empty = { ...JSON.parse(readFileSync(file("far.json"), "utf8")), entries: [] };
   writeFileSync(file("empty.json"), JSON.stringify(empty));
   t.match(await prune("empty.json"), { status: 2, stderr: /HALP_TABLE_MISSING_KEY[\s\S]*Conv/, stdout: "" });
 });

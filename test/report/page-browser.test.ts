@@ -8,7 +8,7 @@ import { percent, time } from "../../src/report/format.js";
 import { openWhatIfs, writeReport } from "../../src/report/index.js";
 import { solve } from "../../src/solver/index.js";
 import { chromiumPath, noChromium } from "./browser.js";
-import { hostileNames, type MadeRun, writeBareRun, writeRun } from "./runs.js";
+import { hostileNames, type MadeRun, writeBareRun, writeRun, writeRunForTwo } from "./runs.js";
 
 const folder = t.testdir();
 const options = { skip: noChromium };
@@ -204,6 +204,21 @@ t.test("a run that kept no more than its result", options, async (t) => {
   t.match(text, /kept no problem/);
   t.match(text, /kept no times/);
   t.notMatch(text, /Training/);
+  t.strictSame(complaints, []);
+  await close();
+});
+
+t.test("a run for two devices is judged on both, and has no slider", options, async (t) => {
+  const [first, second] = hostileNames as [string, string];
+  writeRunForTwo(join(folder, "two"), [first, second]);
+  const { page, complaints, close } = await open(await writeReport(join(folder, "two")));
+  const text = (await page.textContent("main")) ?? "";
+  t.match(text, "Budgets missed: 61.0 % of the dense latency as measured on ");
+  t.match(text, `75.0 % of the dense latency as measured on ${second}, 70.0 % asked for`);
+  t.match(text, `Latency on ${first}`);
+  t.match(text, /Of several devices at once/);
+  t.equal(await page.locator("#budget").count(), 0);
+  t.equal(await page.evaluate("globalThis.injected"), undefined);
   t.strictSame(complaints, []);
   await close();
 });

@@ -145,6 +145,18 @@ export function writeRun(folder: string, { names, epochs = 0, seed = 1 }: RunSha
   return { folder, result, search, problem };
 }
 
+/** A run for two devices, on the second of which the budget was missed. */
+export function writeRunForTwo(folder: string, names: readonly [string, string]): void {
+  const { result, problem } = writeRun(folder, { names: ["a", "b", "out"] });
+  const { budgetRatio, predictedRatio, measuredRatio, heldAgainst, latencyNs, spread } = result;
+  const first = { name: names[0], budgetRatio, predictedRatio, measuredRatio, heldAgainst, latencyNs, spread };
+  const devices = [first, { ...first, name: names[1], budgetRatio: 0.7, measuredRatio: 0.75 }];
+  writeFileSync(join(folder, "result.json"), JSON.stringify({ ...result, devices }));
+  const factors = devices.flatMap(({ name: device }) => problem.factors.map((f) => ({ ...f, device })));
+  const budgets = Object.fromEntries(devices.map(({ name }) => [name, 5000]));
+  writeFileSync(join(folder, "problem.json"), JSON.stringify({ ...problem, factors, budgets }));
+}
+
 /** Only what a run cannot be without. */
 export function writeBareRun(folder: string): void {
   const { result } = writeRun(join(folder, "whole"), { names: ["a", "b", "out"] });
