@@ -29,6 +29,12 @@ export async function openMachines({ redis, device, workers = false }: OptionVal
     );
   const { benchOn, crewOf, openFleet } = await import("../jobs/index.js");
   const fleet = await openFleet({ redis });
+  try {
+    for (const name of names) await fleet.find(name);
+  } catch (error) {
+    await fleet[Symbol.asyncDispose]();
+    throw error;
+  }
   return {
     benches: names.map((name) => benchOn(fleet, name)),
     ...(workers ? { crew: crewOf(fleet) } : {}),

@@ -30,6 +30,8 @@ export interface FleetOptions {
 export interface Fleet extends AsyncDisposable {
   /** All devices with a living worker, by name. */
   devices(): Promise<readonly WorkerInfo[]>;
+  /** The device of this name. @throws HalpError HALP_DEVICE_UNKNOWN, HALP_WORKER_VERSION */
+  find(name: string): Promise<WorkerInfo>;
   /**
    * Has a device do a task. Restarts of the worker and of Redis are waited out; the task may be done more than once then, and
    * one of the results counts.
@@ -84,6 +86,10 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     return known;
   };
   const sent = new Set<string>();
+  const ending = new AbortController();
+  const open = new Set<Promise<unknown>>();
+  // Each task that is out listens to it.
+  setMaxListeners(0, ending.signal);
   let count = 0;
 
   const putBlobs = async (blobs: ReadonlyMap<string, Uint8Array>, always: boolean) => {
@@ -107,9 +113,9 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     line: Line,
     name: N,
     task: TaskOf<N>,
-    options: SendOptions,
+    { blobs = new Map<string, Uint8Array>(), ...options }: SendOptions,
   ): Promise<ResultOf<N>> => {
-    const { signal, blobs = new Map<string, Uint8Array>() } = options;
+    const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
     const data: JobData = { version, run, task };
     const id = `${run}-${++count}`;
     for (let again = 0; ; again++) {
@@ -120,26 +126,35 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
           error,
           warnings,
           name: device,
-        } = await line.do(name, data, `${id}-${again}`, silenceMs, options);
+        } = await line.do(name, data, `${id}-${again}`, silenceMs, { ...options, signal });
         for (const warning of warnings) options.onWarning?.(`${device}: ${warning}`);
         if (!error) return result as never;
         const { code, message, ...fields } = error;
         throw new HalpError(code, `${device}: ${message}`, fields);
       } catch (error) {
-        if (signal?.aborted) throw signal.reason;
+        if (signal.aborted) throw signal.reason;
         if (!(error instanceof HalpError) || !line.mayPass(error) || again >= mostAgain) throw error;
-        await sleep(250 * 2 ** again, undefined, signal ? { signal } : {});
+        await sleep(250 * 2 ** again, undefined, { signal });
       }
     }
   };
 
+  /** Work that is broken off when the fleet is closed. */
+  const tracked = <T>(work: Promise<T>): Promise<T> => {
+    open.add(work);
+    const end = () => void open.delete(work);
+    work.then(end, end);
+    return work;
+  };
+
   const fleet: Fleet = {
     devices: () => readDevices(redis),
+    find: async (name) => findDevice(await fleet.devices(), name),
     send: async (device, name, task, options = {}) => {
       options.signal?.throwIfAborted();
-      await checkDevice(fleet, device);
+      await fleet.find(device);
       const isAlive = async () => (await redis.client.exists(workerKey(device))) === 1;
-      return await sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options);
+      return await tracked(sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options));
     },
     share: async function* (name, next, options = {}) {
       let workers = (await shardWorkers(fleet)).length;
@@ -196,6 +211,8 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
       }
     },
     [Symbol.asyncDispose]: async () => {
+      ending.abort(new HalpError("HALP_CANCELLED", "The run was cancelled."));
+      await Promise.race([Promise.allSettled(open), sleep(8000)]);
       const clean = async () => {
         for (const line of lines.values()) await line.close();
         if (sent.size > 0) await redis.client.del(...sent);
@@ -224,8 +241,7 @@ async function readDevices({ client }: RedisConnection): Promise<readonly Worker
 }
 
 /** @throws HalpError HALP_DEVICE_UNKNOWN, HALP_WORKER_VERSION */
-async function checkDevice(fleet: Fleet, name: string): Promise<void> {
-  const devices = await fleet.devices();
+function findDevice(devices: readonly WorkerInfo[], name: string): WorkerInfo {
   const found = devices.find((device) => device.name === name);
   const names = devices.map((device) => device.name);
   if (!found)
@@ -240,6 +256,7 @@ async function checkDevice(fleet: Fleet, name: string): Promise<void> {
       `The worker ${name} is halp ${found.version}, and this is halp ${version}: have them the same version.`,
       { name, exitCode: 1 },
     );
+  return found;
 }
 
 /** The SHA-256 by which a model is named. */

@@ -80,10 +80,28 @@ export interface WorkerProcess {
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** `halp worker`, once it is ready. */
-export async function startWorker(url: string, name: string, more: readonly string[] = []): Promise<WorkerProcess> {
-  const args = [halpMain, "worker", "--redis", url, "--name", name, ...more];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+/**
+ * `halp worker`, once it is ready.
+ * @param by the command that it is started with: `taskset -c 1`, say
+ */
+export async function startWorker(
+  url: string,
+  name: string,
+  more: readonly string[] = [],
+  by: readonly string[] = [],
+): Promise<WorkerProcess> {
+  const [command = "", ...args] = [
+    ...by,
+    process.execPath,
+    halpMain,
+    "worker",
+    "--redis",
+    url,
+    "--name",
+    name,
+    ...more,
+  ];
+  const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said += text;
@@ -104,4 +122,32 @@ export async function startWorker(url: string, name: string, more: readonly stri
   };
   await worker.until(/is ready/);
   return worker;
+}
+
+/** Takes a core away some four tenths of the time, in pieces of a twentieth of a millisecond. */
+const takeTurns = `
+const cell = new Int32Array(new SharedArrayBuffer(4));
+for (;;) {
+  const end = performance.now() + 0.05;
+  while (performance.now() < end);
+  Atomics.wait(cell, 0, 0, 0.1);
+}`;
+
+/**
+ * Makes a core slow for whatever else runs there, at any scale of time where this process may run before all others, and
+ * else for what runs long.
+ * @returns undefined where the system has no taskset
+ */
+export async function slowCore(core: number): Promise<{ stop(): void } | undefined> {
+  const pinned = ["taskset", "-c", String(core)];
+  const hog = [process.execPath, "-e", takeTurns];
+  for (const [command, ...args] of [
+    [...pinned, "chrt", "-f", "1", ...hog],
+    [...pinned, ...hog],
+  ] as [string, ...string[]][]) {
+    const child = spawn(command, args, { stdio: "ignore" });
+    const failed = await Promise.race([once(child, "exit"), once(child, "error"), sleep(500)]);
+    if (failed === undefined) return { stop: () => void child.kill("SIGKILL") };
+  }
+  return undefined;
 }
