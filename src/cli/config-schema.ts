@@ -31,6 +31,7 @@ function typeOf(option: Option): Schema {
     case "X":
     case "NORM":
       return { type: "number" };
+    case "BUDGET":
     case "LIST":
     case "TERMS":
     case "CORES":

@@ -75,7 +75,7 @@ const table: Readonly<Record<OptionName, () => Option>> = {
   dataRoot: () =>
     new Option(
       "--data-root <FOLDERS>",
-      "folders that the worker may read data from, split by commas; with it the worker scores and evaluates, too",
+      "folders and http(s) addresses that the worker may read data from, split by commas; with it the worker scores and evaluates, too",
     ).argParser((text: string) => text.split(",").filter((folder) => folder !== "")),
   name: () => new Option("--name <NAME>", "what this machine is called by others (default: its host name)"),
   precision: () =>
@@ -96,10 +96,14 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "budgets in the problem's unit, or in % of the latency with every last option, split by commas (default: the problem's own)",
     ).argParser(parseSolverBudgets),
   data: () =>
-    new Option("--data <PATH>", "data: image folder, CIFAR-10, MNIST/IDX, .npy, .npz, or a JavaScript module"),
+    new Option(
+      "--data <PATH>",
+      "data: image folder, list of images or its URL, CIFAR-10, MNIST/IDX, .npy, .npz, or a JavaScript module",
+    ),
   dataKind: () =>
     new Option("--data-kind <KIND>", "what lies at --data, where it is not to be detected").choices([
       "images",
+      "list",
       "cifar10",
       "cifar10-png",
       "idx",

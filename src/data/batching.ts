@@ -18,8 +18,8 @@ export interface SampleSource {
   readonly layout?: Layout;
   /** How raw values were normalised, where that is known: what padding is filled with. */
   readonly norm?: ChannelAffine;
-  /** Called once for each pass over the data; what it opens, `close` closes. */
-  open(): Promise<SampleReader>;
+  /** Called once for each pass over the data; what it opens, `close` closes. The signal ends waiting for what is slow. */
+  open(signal?: AbortSignal): Promise<SampleReader>;
 }
 
 export interface SampleReader {
@@ -101,7 +101,7 @@ export function batchSource(source: SampleSource): Dataset {
     const change = augmenterOf(options, source);
     const order = orderOf(size, total, options);
     signal?.throwIfAborted();
-    const reader = await source.open();
+    const reader = await source.open(signal);
     const labelReader = await labelArray?.open();
     try {
       for (let start = from * batchSize; start < total; start += batchSize) {

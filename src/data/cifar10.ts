@@ -68,7 +68,7 @@ export async function openCifar10Png(spec: DatasetSpec): Promise<Dataset> {
   const files = await chunkFiles(spec, "png");
   const counts = await Promise.all(
     files.map(async (file) => {
-      const { width, height } = await readImageSize(file);
+      const { width, height } = await readImageSize(file, file);
       if (width !== plane) {
         throw shapeError(file, `a row is one image of 32 x 32, so it is 1024 pixels wide; this one is ${width} wide.`);
       }
@@ -87,7 +87,7 @@ export async function openCifar10Png(spec: DatasetSpec): Promise<Dataset> {
     start += count;
     return {
       count,
-      load: once(async () => ({ bytes: (await decodeImage(file, { channels: 3 })).bytes, labels: own })),
+      load: once(async () => ({ bytes: (await decodeImage(file, file, { channels: 3 })).bytes, labels: own })),
     };
   });
   return chunkedDataset(spec, chunks, spreadInterleaved);

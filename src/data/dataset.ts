@@ -57,7 +57,7 @@ export interface Dataset {
   batches(options: BatchOptions): AsyncIterable<Batch>;
 }
 
-export type DatasetKind = "images" | "cifar10" | "cifar10-png" | "idx" | "npy" | "npz" | "module";
+export type DatasetKind = "images" | "list" | "cifar10" | "cifar10-png" | "idx" | "npy" | "npz" | "module";
 
 /** value = (raw * scale - mean[c]) / std[c]. */
 export interface Normalization {
@@ -70,7 +70,7 @@ export interface Normalization {
 }
 
 export interface DatasetSpec {
-  /** A folder or a file; `kind` says of what, or what lies there does. */
+  /** A folder or a file, or the http(s) address of a list; `kind` says of what, or what lies there does. */
   readonly path: string;
   readonly kind?: "auto" | DatasetKind;
   /** Which part, where the source has two. Default "test". */
@@ -93,6 +93,8 @@ export interface DatasetSpec {
   readonly fit?: "cover" | "stretch";
   /** Number of classes that the network tells apart: a label at or above it is refused (HALP_LABEL_RANGE). */
   readonly classes?: number;
+  /** Folders (by their real paths) and addresses that what a list names has to lie below. Default: it may lie anywhere. */
+  readonly within?: readonly string[];
   /** Bounds on what compressed files may come to. */
   readonly limits?: UnpackLimits;
 }

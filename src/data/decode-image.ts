@@ -50,22 +50,24 @@ function loadSharp(): Promise<SharpFunction> {
 const mostPixels = 2 ** 26;
 
 /** Colour profiles and EXIF rotation are not applied: networks were trained on the pixels as stored. */
-async function openImage(path: string): Promise<Sharp> {
+async function openImage(image: string | Uint8Array): Promise<Sharp> {
   const sharp = await loadSharp();
-  return sharp(path, { ignoreIcc: true, failOn: "warning", limitInputPixels: mostPixels });
+  return sharp(image, { ignoreIcc: true, failOn: "warning", limitInputPixels: mostPixels });
 }
 
 /**
  * Width and height, from the header alone.
+ * @param from a file, or its bytes
+ * @param name for messages
  * @throws HalpError HALP_DATA_FORMAT, HALP_DATA_DECODER
  */
-export async function readImageSize(path: string): Promise<ImageSize> {
-  const image = await openImage(path);
+export async function readImageSize(from: string | Uint8Array, name: string): Promise<ImageSize> {
+  const image = await openImage(from);
   try {
     const { width, height } = await image.metadata();
     return { width, height };
   } catch (cause) {
-    throw brokenImage(path, cause);
+    throw brokenImage(name, cause);
   }
 }
 
@@ -73,10 +75,16 @@ export async function readImageSize(path: string): Promise<ImageSize> {
  * PNG and JPEG to 8-bit RGB (alpha dropped, 16-bit and palette images brought to 8) or luma.
  * Resizing is bilinear with the kernel widened when an image shrinks (antialiased, as Pillow and torchvision do it);
  * "cover" keeps proportions and crops at the centre, "stretch" does not.
+ * @param from a file, or its bytes
+ * @param name for messages
  * @throws HalpError HALP_DATA_FORMAT, HALP_DATA_DECODER
  */
-export async function decodeImage(path: string, options: DecodeOptions): Promise<DecodedImage> {
-  const image = await openImage(path);
+export async function decodeImage(
+  from: string | Uint8Array,
+  name: string,
+  options: DecodeOptions,
+): Promise<DecodedImage> {
+  const image = await openImage(from);
   try {
     let pipeline = image.removeAlpha().toColourspace("srgb");
     if (options.size) {
@@ -89,7 +97,7 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
     const bytes = toChannels(data, info.channels, options.channels, width * height);
     return { bytes, width, height, channels: options.channels };
   } catch (cause) {
-    throw brokenImage(path, cause);
+    throw brokenImage(name, cause);
   }
 }
 

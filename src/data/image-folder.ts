@@ -1,12 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { batchSource, labelParts } from "./batching.js";
 import type { Dataset, DatasetSpec } from "./dataset.js";
-import { decodeImage, readImageSize } from "./decode-image.js";
-import { fileError, labelError, missingError, shapeError } from "./errors.js";
+import { fileError, labelError, missingError } from "./errors.js";
+import { imageDataset } from "./image-samples.js";
 import { type Labels, openLabels } from "./label-array.js";
 import { checkLabelCount } from "./labels.js";
-import { normalizeInPlace, resolveNormalization, spreadInterleaved } from "./normalize.js";
 
 const imageExtensions = new Set([".png", ".jpg", ".jpeg"]);
 const splitFolders = { train: ["train", "training"], test: ["test", "val", "validation", "testing"] } as const;
@@ -27,49 +25,17 @@ interface ImageList {
 export async function openImageFolder(spec: DatasetSpec): Promise<Dataset> {
   const folder = await splitFolder(spec.path, spec.split ?? "test");
   const { files, labels, classNames } = await listImages(folder, spec);
-  const layout = spec.layout ?? "NCHW";
-  const channels = spec.channels ?? 3;
-  const first = files[0]!;
-  let size = spec.size;
-  if (!size) {
-    const { width, height } = await readImageSize(first);
-    size = [height, width];
-  }
-  const [height, width] = size;
-  const plane = height * width;
-  const norm = resolveNormalization(spec.normalize, channels, 1 / 255);
-  const decodeOptions = {
-    channels,
-    ...(spec.size ? { size: spec.size } : {}),
-    ...(spec.fit ? { fit: spec.fit } : {}),
-  };
-
-  const byClass = labels instanceof Int32Array ? labels : undefined;
-  const readInto = async (index: number, out: Float32Array, offset: number): Promise<number> => {
-    const file = files[index]!;
-    const image = await decodeImage(file, decodeOptions);
-    if (image.width !== width || image.height !== height) {
-      throw shapeError(
-        file,
-        `is ${image.height} x ${image.width} (height x width), the first image is ${height} x ${width}. Give a size to bring all to one shape.`,
-      );
-    }
-    spreadInterleaved(image.bytes, 0, channels, plane, layout, out, offset);
-    normalizeInPlace(out, offset, channels * plane, layout, norm);
-    return byClass?.[index] ?? -1;
-  };
-  const classes = spec.classes ?? classNames?.length;
-  return batchSource({
-    name: `images in ${folder}`,
-    size: files.length,
-    sampleDims: layout === "NCHW" ? [channels, height, width] : [height, width, channels],
-    ...labelParts(labels),
-    layout,
-    norm,
-    ...(classes === undefined ? {} : { classes }),
-    ...(classNames === undefined ? {} : { classNames }),
-    open: async () => ({ readInto }),
-  });
+  return await imageDataset(
+    {
+      name: `images in ${folder}`,
+      size: files.length,
+      nameOf: (index) => files[index] as string,
+      read: async (index) => files[index] as string,
+      ...(labels ? { labels } : {}),
+      ...(classNames ? { classNames } : {}),
+    },
+    spec,
+  );
 }
 
 async function splitFolder(path: string, split: "train" | "test"): Promise<string> {

@@ -1,6 +1,8 @@
 export { type Augmentation, parseAugmentation } from "./augment.js";
 export type { Batch, BatchOptions, Dataset, DatasetKind, DatasetSpec, Normalization } from "./dataset.js";
+export { isUrl, urlLiesBelow } from "./fetch-bytes.js";
 export { idxBytes } from "./idx.js";
+export { listOf } from "./image-list.js";
 export { type Loader, type LoaderSpec, openLoader } from "./loader.js";
 export { convertInto, type NumberArray, type NumberType, numberBytes } from "./numbers.js";
 export { readNpz } from "./numpy.js";

@@ -3,8 +3,10 @@ import { basename, extname } from "node:path";
 import { openCifar10Binary, openCifar10Png } from "./cifar10.js";
 import type { Dataset, DatasetKind, DatasetSpec } from "./dataset.js";
 import { formatError, optionError } from "./errors.js";
+import { isUrl } from "./fetch-bytes.js";
 import { looksLikeIdx } from "./idx.js";
 import { openImageFolder } from "./image-folder.js";
+import { openImageList } from "./image-list.js";
 import { idxName, openIdx } from "./mnist.js";
 import { openModule } from "./module.js";
 import { openNpy, openNpz } from "./numpy.js";
@@ -12,6 +14,7 @@ import { namesInFolder } from "./read-bytes.js";
 
 const readers: Readonly<Record<DatasetKind, (spec: DatasetSpec) => Promise<Dataset>>> = {
   images: openImageFolder,
+  list: openImageList,
   cifar10: openCifar10Binary,
   "cifar10-png": openCifar10Png,
   idx: openIdx,
@@ -38,6 +41,7 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
  * @throws HalpError HALP_DATA_MISSING, HALP_DATA_FORMAT
  */
 export async function detectKind(path: string): Promise<DatasetKind> {
+  if (isUrl(path) || /\.txt$/i.test(path)) return "list";
   const folder = await namesInFolder(path);
   return folder ? kindOfFolder(folder) : kindOfFile(path);
 }
@@ -77,6 +81,6 @@ async function kindOfFile(path: string): Promise<DatasetKind> {
   }
   throw formatError(
     path,
-    "halp cannot tell what data this is. It reads a folder of images, CIFAR-10, IDX (MNIST), .npy, .npz and JavaScript modules; name the kind if it is one of these.",
+    "halp cannot tell what data this is. It reads a folder or a list (.txt) of images, CIFAR-10, IDX (MNIST), .npy, .npz and JavaScript modules; name the kind if it is one of these.",
   );
 }

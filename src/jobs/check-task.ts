@@ -38,7 +38,8 @@ export function meterTask(task: unknown): MeterTask {
 }
 
 export function layersTask(task: unknown): Pick<MeasureLayersTask, "device" | "layers"> {
-  const { device, layers } = task as JsonObject;
+  if (!isObject(task)) throw wrong("it holds nothing");
+  const { device, layers } = task;
   if (!isTableDevice(device)) throw wrong("its device is incomplete");
   if (!Array.isArray(layers) || !layers.every(isItem)) throw wrong("a layer does not fit its key");
   return { device, layers };
@@ -87,7 +88,9 @@ function isDataSource(x: unknown): x is DataSource {
     isObject(normalize) &&
     isOptional(normalize.scale, isNumber) &&
     [normalize.mean, normalize.std].every((n) => isOptional(n, isNumbers)) &&
-    spec.limits === undefined
+    // What bounds a worker is for the worker to say.
+    spec.limits === undefined &&
+    spec.within === undefined
   );
 }
 

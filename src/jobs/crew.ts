@@ -1,6 +1,5 @@
 /** Who scores and evaluates: this process, or the workers of a fleet. The sums, and so the results, are the same. */
 
-import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../data/index.js";
 import { HalpError } from "../errors.js";
@@ -16,7 +15,7 @@ import {
   sumOfScores,
 } from "../saliency/index.js";
 import { mostBatches } from "./check-task.js";
-import { liesBelow, markOf } from "./data-access.js";
+import { absolute, liesBelow, markOf } from "./data-access.js";
 import { type Fleet, hashOf, shardWorkers } from "./fleet.js";
 import type { WorkerInfo } from "./names.js";
 import type { EvaluateTask, ScoreTask, ShardTask } from "./tasks.js";
@@ -82,7 +81,7 @@ export function crewOf(fleet: Fleet): Crew {
   const open = openSourcesOnce();
   /** What is the same in all tasks of a job, once it is sure that the workers may read the data. */
   const begin = async (source: DataSource, onWarning: (message: string) => void) => {
-    const data = absolute(source);
+    const data = withAbsolutePaths(source);
     const dataset = await open(data);
     const workers = await shardWorkers(fleet);
     checkAccess(data, workers);
@@ -204,12 +203,12 @@ const batchOf = ({ analyzed }: Pick<SaliencyOptions, "analyzed">): number =>
   [...analyzed.inputDims.values()][0]?.[0] ?? 1;
 
 /** Workers have another working directory. */
-function absolute(source: DataSource): DataSource {
+function withAbsolutePaths(source: DataSource): DataSource {
   if (source.kind === "drawn") return source;
   const { labels, ...spec } = source.spec;
   return {
     kind: "stored",
-    spec: { ...spec, path: resolve(spec.path), ...(labels === undefined ? {} : { labels: resolve(labels) }) },
+    spec: { ...spec, path: absolute(spec.path), ...(labels === undefined ? {} : { labels: absolute(labels) }) },
   };
 }
 

@@ -2,14 +2,19 @@
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { resolve, sep } from "node:path";
-import { type Dataset, detectKind } from "../data/index.js";
+import { type Dataset, detectKind, isUrl, listOf, urlLiesBelow } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import type { DataSource } from "../evaluation/index.js";
 import type { DataMark } from "./tasks.js";
 
-/** Whether `path` is `root` or lies below it, by their names alone. */
-export const liesBelow = (path: string, root: string): boolean =>
-  path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
+/** Whether `place`, a path or an address, is `root` or lies below it, by their names alone. */
+export const liesBelow = (place: string, root: string): boolean =>
+  isUrl(place) || isUrl(root)
+    ? urlLiesBelow(place, root)
+    : place === root || place.startsWith(root.endsWith(sep) ? root : root + sep);
+
+/** As the worker is told, and as whoever asks says it: they may run in other folders. */
+export const absolute = (place: string): string => (isUrl(place) ? place : resolve(place));
 
 /**
  * Data as a worker may open them: of a kind that is known, by real paths below one of the roots.
@@ -18,20 +23,26 @@ export const liesBelow = (path: string, root: string): boolean =>
 export async function permitted(source: DataSource, roots: readonly string[]): Promise<DataSource> {
   if (source.kind === "drawn") return source;
   const { spec } = source;
-  const real = await Promise.all(roots.map((root) => realpath(root).catch(() => resolve(root))));
+  const within = await Promise.all(
+    roots.map((root) => (isUrl(root) ? root : realpath(root).catch(() => resolve(root)))),
+  );
   const allowed = async (path: string): Promise<string> => {
+    if (isUrl(path)) {
+      if (within.some((root) => liesBelow(path, root))) return path;
+      throw refused(`${path} lies below no address that the worker was started with (--data-root URL)`);
+    }
     const found = await realpath(path).catch(() => undefined);
     if (found === undefined) throw refused(`${path} is not there. Is it mounted, at the same place?`);
-    if (!real.some((root) => liesBelow(found, root)))
+    if (!within.some((root) => liesBelow(found, root)))
       throw refused(`${path} lies below no folder that the worker was started with (--data-root DIR)`);
     return found;
   };
-  const path = await allowed(spec.path);
+  const path = await allowed(listOf(spec));
   const kind = spec.kind === undefined || spec.kind === "auto" ? await detectKind(path) : spec.kind;
   if (kind === "module") throw refused("it is a module, and workers run no code that they are sent to");
   return {
     kind: "stored",
-    spec: { ...spec, path, kind, ...(spec.labels === undefined ? {} : { labels: await allowed(spec.labels) }) },
+    spec: { ...spec, path, kind, within, ...(spec.labels === undefined ? {} : { labels: await allowed(spec.labels) }) },
   };
 }
 

@@ -1,13 +1,13 @@
 /** `halp worker`: does on this machine what runs on others ask for. */
 import { createHash, randomUUID } from "node:crypto";
 import { hostname, loadavg } from "node:os";
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
 import { HalpError, plainError } from "../errors.js";
 import { describeDevice, deviceFingerprint } from "../latency/index.js";
 import { runtimeVersion } from "../runtime/index.js";
 import { createBlobCache } from "./blob-cache.js";
+import { absolute } from "./data-access.js";
 import {
   aliveSeconds,
   blobKey,
@@ -63,7 +63,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     ...machine,
     runtime: `onnxruntime-node ${runtimeVersion()}`,
     fingerprint: namedFingerprint(deviceFingerprint(1), name),
-    data: options.data?.map((folder) => resolve(folder)) ?? null,
+    data: options.data?.map(absolute) ?? null,
   };
   let task: string | null = null;
   const info = (): WorkerInfo => ({ ...still, load: loadavg()[0] ?? 0, task });

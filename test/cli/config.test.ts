@@ -28,14 +28,15 @@ t.test("values go through the options' own parsers", async (t) => {
     quiet: true,
   };
   t.strictSame(read(config), {
-    budget: { kind: "ratio", ratio: 0.7 },
+    budget: [{ kind: "ratio", ratio: 0.7 }],
     input: { x: [1, 3, 8, 8], y: [2, 2] },
     freeze: ["a", "b*"],
     mean: [0.5, 0.25],
     steps: 3,
     quiet: true,
   });
-  t.strictSame(read({ budget: 0.5, freeze: "a" }), { budget: { kind: "ratio", ratio: 0.5 }, freeze: ["a"] });
+  t.strictSame(read({ budget: 0.5, freeze: "a" }), { budget: [{ kind: "ratio", ratio: 0.5 }], freeze: ["a"] });
+  t.match(read({ budget: ["60%", 0.75] }).budget, [{ ratio: 0.6 }, { ratio: 0.75 }], "one for each device");
   t.strictSame(read({ budget: "70%", steps: 2 }, [makeOption("steps")]), { steps: 2 }, "others are passed over");
 });
 

@@ -28,7 +28,7 @@ export const runTargets: readonly Target[] = [
     seeds: () => {
       const plan = smallNet().coupling.groups.map((g) => Array.from({ length: g.size }, (_, i) => i));
       const state = { step: 2, ratios: [0.6], plan, kept: 0.9, predictedNs: [1e6] };
-      const measured = { ratio: 0.6, spread: 0.1, denseNs: 2, prunedNs: 1, rounds: 1 };
+      const measured = { on: [{ ratio: 0.6, spread: 0.1, denseNs: 2, prunedNs: 1 }], rounds: 1 };
       // A small one of the network's weights.
       const bias = smallNet().analyzed.graph.initializers.find(
         ({ dtype, dims }) => dtype === "float32" && dims.length === 1,

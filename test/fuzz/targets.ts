@@ -10,9 +10,11 @@ import { analyzeCoupling } from "../../src/coupling/index.js";
 import { decodeImage } from "../../src/data/decode-image.js";
 import { openDataset } from "../../src/data/index.js";
 import { openLabels } from "../../src/data/label-array.js";
+import { HalpError } from "../../src/errors.js";
 import { readArrays } from "../../src/exchange/index.js";
 import { readTensors } from "../../src/finetune/index.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
+import { checkRecipe, evaluateTask, layersTask, meterTask, modelsTask, scoreTask } from "../../src/jobs/check-task.js";
 import { importTable } from "../../src/latency/import-table.js";
 import { type LayerConfig, layerKey } from "../../src/latency/index.js";
 import { openTable } from "../../src/latency/table-file.js";
@@ -63,6 +65,27 @@ function entryOf(channels: number) {
   const samples = { min: 1, q1: 1, median: 1, q3: 1, count: 9 };
   return { key: layerKey(config), config, ns: 1, samples, kernels: 1, layoutAsExpected: true };
 }
+
+/** What workers are sent, and the recipe of a score graph. */
+const sha256 = "0".repeat(64);
+const shard = {
+  data: { kind: "stored", spec: { path: "/data", kind: "npy", size: [8, 8], normalize: { mean: [0.5], scale: 1 } } },
+  mark: { size: 10, sha256 },
+  ...{ batchSize: 4, from: 0, count: 2, threads: 1 },
+};
+const { key, config } = entryOf(3);
+const tasks: readonly object[] = [
+  { threads: 1, pin: [0, 1], patienceMs: 5, bankLayers: 12, device, layers: [[key, config]] },
+  { models: [sha256], inputs: { x: [1, 3, 8, 8] }, threads: 1, pin: "auto", seed: 3, samples: 10 },
+  { ...shard, graph: sha256, recipe: sha256, shuffleSeed: 1 },
+  { ...shard, data: { kind: "drawn", dims: [1, 3, 8, 8], seed: 2 }, model: sha256, limit: 10 },
+  {
+    input: { name: "x", dims: [4, 3, 8, 8] },
+    feeds: [{ name: "t", dims: [4], kind: "target" }],
+    sums: [{ output: "s", rows: 4, channels: [0, -1, 1] }],
+    ...{ channelCount: 2, repeats: 1, seed: 0, perSample: true, isLarge: false },
+  },
+];
 
 const floats = bytesOf(Float32Array.from({ length: 2 * 3 * 4 * 4 }, (_, i) => i / 7));
 
@@ -128,13 +151,13 @@ export const targets: readonly Target[] = [
     name: "png",
     file: "a/x.png",
     seeds: async () => [await pngBytes(6, 5, 3, patternBytes(90)), await pngBytes(4, 4, 1, patternBytes(16))],
-    read: async (path) => void (await decodeImage(path, { channels: 3, size: [4, 4] })),
+    read: async (path) => void (await decodeImage(path, path, { channels: 3, size: [4, 4] })),
   },
   {
     name: "jpeg",
     file: "a/x.jpg",
     seeds: async () => [await jpegBytes(8, 8, [200, 10, 90])],
-    read: async (path) => void (await decodeImage(path, { channels: 3, size: [4, 4] })),
+    read: async (path) => void (await decodeImage(path, path, { channels: 3, size: [4, 4] })),
   },
   {
     name: "table",
@@ -230,6 +253,27 @@ export const targets: readonly Target[] = [
       const size = labels.dims.reduce((a, b) => a * b, 1);
       if (labels.count > 0 && size < 1000) await reader.readInto(0, new Float32Array(size), 0);
       await reader.close?.();
+    },
+  },
+  {
+    name: "list",
+    file: "list.txt",
+    seeds: () => [text("# two\na.png 1\na.png\t0\n"), text("a.png\r\n\r\na.png")],
+    prepare: async (folder) => writeFileSync(join(folder, "a.png"), await pngBytes(2, 2, 3, patternBytes(12))),
+    read: (path) => drain(path),
+  },
+  {
+    name: "task",
+    file: "task.json",
+    seeds: () => tasks.map(text),
+    read: (path) => {
+      const task = parsed(readFileSync(path));
+      for (const check of [meterTask, layersTask, modelsTask, scoreTask, evaluateTask, checkRecipe])
+        try {
+          check(task);
+        } catch (error) {
+          if (!(error instanceof HalpError)) throw error;
+        }
     },
   },
   ...runTargets,

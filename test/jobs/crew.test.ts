@@ -1,6 +1,9 @@
 /** Scoring and evaluation shared among workers: the same bits as here, whoever did what and whatever befell them. */
 import { createHash } from "node:crypto";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
@@ -17,6 +20,7 @@ import { runHalp } from "../cli/run-halp.js";
 import { writeSmallData } from "../cli/small-data.js";
 import { writeSmallModel } from "../cli/small-model.js";
 import { writeSmallTable } from "../cli/small-table.js";
+import { patternBytes, pngBytes } from "../data/files.js";
 import { leftInRedis, noRedis, startRedis, startWorker } from "./redis-server.js";
 
 const folder = t.testdir();
@@ -127,6 +131,32 @@ t.test("workers read what they may, and only where it is the same", { skip, time
     message: /holds 512 samples here, and 7/,
   });
   await worker.kill("SIGINT");
+});
+
+t.test("a list of addresses is read by each worker that may read there", { skip, timeout: 60_000 }, async (t) => {
+  mkdirSync(at("images"));
+  const names = Array.from({ length: 16 }, (_, i) => `${i}.png`);
+  for (const [i, name] of names.entries())
+    writeFileSync(at(`images/${name}`), await pngBytes(8, 8, 3, patternBytes(192, 11 * i)));
+  const server = createServer(({ url = "" }, response) =>
+    response.end(url === "/list.txt" ? names.map((n, i) => `images/${n} ${i % 4}`).join("\n") : readFileSync(at(url))),
+  ).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  const start = (name: string, root: string) => startWorker(redis.url, name, ["--data-root", root]);
+  const workers = [await start("a", `http://127.0.0.1:${port}/`)];
+  t.teardown(() => Promise.all(workers.map((worker) => worker.kill())));
+  await using fleet = await openFleet({ redis: redis.url });
+  const listed = { ...job, data: stored(`http://127.0.0.1:${port}/list.txt`) };
+  t.strictSame(bits(await crewOf(fleet).score(listed)), bits(await localCrew().score(listed)));
+  workers.push(await start("b", `http://127.0.0.1:${port}/images`));
+  await t.rejects(crewOf(fleet).score(listed), { code: "HALP_JOB_DATA", message: /worker b may not read/ });
 });
 
 t.test("halp evaluate and halp prune --workers say what they say without", { skip, timeout: 120_000 }, async (t) => {
