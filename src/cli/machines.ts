@@ -29,15 +29,22 @@ export async function openMachines({ redis, device, workers = false }: OptionVal
     );
   const { benchOn, crewOf, openFleet } = await import("../jobs/index.js");
   const fleet = await openFleet({ redis });
+  const benches: Bench[] = [];
   try {
-    for (const name of names) await fleet.find(name);
+    for (const name of names) benches.push(benchOn(fleet, await fleet.find(name)));
   } catch (error) {
     await fleet[Symbol.asyncDispose]();
     throw error;
   }
   return {
-    benches: names.map((name) => benchOn(fleet, name)),
+    benches,
     ...(workers ? { crew: crewOf(fleet) } : {}),
     [Symbol.asyncDispose]: () => fleet[Symbol.asyncDispose](),
   };
+}
+
+/** @throws HalpError HALP_DEVICE_OPTION where one of them stands for a GPU */
+export async function checkTakeModels(benches: readonly Bench[]): Promise<void> {
+  const { noModels } = await import("../jobs/index.js");
+  for (const { name, takesModels } of benches) if (!takesModels) throw noModels(name);
 }

@@ -71,7 +71,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       "--redis <URL>",
       "Redis that workers on other machines listen to: redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6379 with TLS",
     ),
-  workers: () => new Option("--workers", "score and evaluate on all workers of --redis that read the data, not here"),
+  workers: () =>
+    new Option(
+      "--workers",
+      "score, evaluate and make the passes of a training on all workers of --redis that read the data",
+    ),
   dataRoot: () =>
     new Option(
       "--data-root <FOLDERS>",

@@ -3,7 +3,7 @@ export type { Batch, BatchOptions, Dataset, DatasetKind, DatasetSpec, Normalizat
 export { isUrl, urlLiesBelow } from "./fetch-bytes.js";
 export { idxBytes } from "./idx.js";
 export { listOf } from "./image-list.js";
-export { type Loader, type LoaderSpec, openLoader } from "./loader.js";
+export { epochOptions, type Loader, type LoaderSpec, openLoader } from "./loader.js";
 export { convertInto, type NumberArray, type NumberType, numberBytes } from "./numbers.js";
 export { readNpz } from "./numpy.js";
 export { detectKind, openDataset } from "./open-dataset.js";

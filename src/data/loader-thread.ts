@@ -2,10 +2,9 @@
 import { setImmediate } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { checkAugmentation } from "./augment.js";
-import type { Dataset } from "./dataset.js";
-import { type FromThread, fieldsOf, type LoaderSpec, type ToThread } from "./loader.js";
+import type { Batch, BatchOptions, Dataset } from "./dataset.js";
+import { epochOptions, type FromThread, fieldsOf, type LoaderSpec, type ToThread } from "./loader.js";
 import { openDataset } from "./open-dataset.js";
-import { deriveSeed } from "./random.js";
 
 const spec = workerData as LoaderSpec;
 
@@ -50,18 +49,9 @@ async function start(): Promise<void> {
 }
 
 async function make(dataset: Dataset, own: number, epoch: number, from: number): Promise<void> {
-  const { batchSize, seed, augment, limit, shuffle = true, dropLast = true } = spec;
   try {
     if (turn !== own) return;
-    const batches = dataset.batches({
-      batchSize,
-      from,
-      dropLast,
-      ...(limit === undefined ? {} : { limit, choiceSeed: deriveSeed(seed, 2) }),
-      ...(shuffle ? { shuffleSeed: deriveSeed(seed, epoch, 0) } : {}),
-      ...(augment ? { augment: { by: augment, seed: deriveSeed(seed, epoch, 1) } } : {}),
-    });
-    for await (const batch of batches) {
+    for await (const batch of everyNth(dataset, epochOptions(spec, epoch), from, spec.stride ?? 1)) {
       if (turn !== own) return;
       const { images, labels, labelArray } = batch;
       room--;
@@ -81,5 +71,18 @@ async function make(dataset: Dataset, own: number, epoch: number, from: number):
     send({ kind: "end", turn: own });
   } catch (e) {
     send({ kind: "error", turn: own, error: fieldsOf(e) });
+  }
+}
+
+async function* everyNth(dataset: Dataset, options: BatchOptions, from: number, n: number): AsyncGenerator<Batch> {
+  if (n === 1) return yield* dataset.batches({ ...options, from });
+  for (let at = from; ; at += n) {
+    let isThere = false;
+    for await (const batch of dataset.batches({ ...options, from: at })) {
+      isThere = true;
+      yield batch;
+      break;
+    }
+    if (!isThere) return;
   }
 }

@@ -3,8 +3,9 @@ import { Worker } from "node:worker_threads";
 import { HalpError, type PlainError, plainError } from "../errors.js";
 import type { Augmentation } from "./augment.js";
 import { checkBatchOptions } from "./batching.js";
-import type { Batch, DatasetSpec } from "./dataset.js";
+import type { Batch, BatchOptions, DatasetSpec } from "./dataset.js";
 import { optionError } from "./errors.js";
+import { deriveSeed } from "./random.js";
 
 export interface LoaderSpec {
   readonly dataset: DatasetSpec;
@@ -22,6 +23,20 @@ export interface LoaderSpec {
   readonly dropLast?: boolean;
   /** Batches that are made ahead, at least 1. Default 3. */
   readonly ahead?: number;
+  /** Of so many batches only the first is made, from where an epoch begins. Default 1: all are. */
+  readonly stride?: number;
+}
+
+/** How the batches of an epoch are asked of the data set: whoever asks so gets the same. */
+export function epochOptions(spec: LoaderSpec, epoch: number): BatchOptions {
+  const { batchSize, seed, augment, limit, shuffle = true, dropLast = true } = spec;
+  return {
+    batchSize,
+    dropLast,
+    ...(limit === undefined ? {} : { limit, choiceSeed: deriveSeed(seed, 2) }),
+    ...(shuffle ? { shuffleSeed: deriveSeed(seed, epoch, 0) } : {}),
+    ...(augment ? { augment: { by: augment, seed: deriveSeed(seed, epoch, 1) } } : {}),
+  };
 }
 
 export interface LoaderInfo {

@@ -1,5 +1,4 @@
 /** A network with its loss behind it, and a teacher beside it where the loss wants one: one graph, one scalar. */
-import { type Batch, requireLabels, targetsOf } from "../data/index.js";
 import { didYouMean, HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { GraphBuilder } from "../graph/builder.js";
@@ -10,7 +9,8 @@ import { namesOf } from "../graph/topology.js";
 import { type Classifier, classifierOf } from "../operators/classifier.js";
 import { type Emit, emitter } from "../operators/emit.js";
 import type { FindOperator } from "../operators/spec.js";
-import { floatTensor, isRuntimeType, type RuntimeTensor } from "../runtime/index.js";
+import { isRuntimeType } from "../runtime/index.js";
+import type { LabelFeed } from "./label-feeds.js";
 import {
   type DetectorValues,
   emitBoxes,
@@ -38,8 +38,8 @@ export interface LossGraph {
   readonly classifier?: Classifier;
   /** Whether batches must carry labels. */
   readonly labelled: boolean;
-  /** What the loss is fed of a batch. @throws HalpError HALP_LABELS_MISSING, HALP_LABEL_RANGE */
-  feeds(batch: Batch): Record<string, RuntimeTensor>;
+  /** What the loss is fed of a batch's labels. */
+  readonly feeds: readonly LabelFeed[];
 }
 
 /**
@@ -61,8 +61,8 @@ export function buildLossGraph(
   const e = emitter({ builder, opset: analyzed.opset });
   const classifier = classifierOf(analyzed);
   const named = terms.some(needsTeacher) ? addTeacher(builder, analyzed, teacher) : undefined;
-  const feeders: ((batch: Batch) => Record<string, RuntimeTensor>)[] = [];
-  const context: TermContext = { analyzed, builder, e, classifier, teacher: named, feeders, labelDims };
+  const feeds: LabelFeed[] = [];
+  const context: TermContext = { analyzed, builder, e, classifier, teacher: named, feeds, labelDims };
   const weighted = terms.map((term) => {
     const weight = term.weight ?? 1;
     if (!Number.isFinite(weight) || weight < 0)
@@ -95,7 +95,7 @@ export function buildLossGraph(
     terms: weighted,
     ...(classifier ? { classifier } : {}),
     labelled: terms.some(needsLabels),
-    feeds: (batch) => Object.assign({}, ...feeders.map((feed) => feed(batch))),
+    feeds,
   };
 }
 
@@ -105,7 +105,7 @@ interface TermContext {
   readonly e: Emit;
   readonly classifier: Classifier | undefined;
   readonly teacher: ReadonlyMap<string, string> | undefined;
-  readonly feeders: ((batch: Batch) => Record<string, RuntimeTensor>)[];
+  readonly feeds: LabelFeed[];
   readonly labelDims: readonly number[];
 }
 
@@ -114,13 +114,12 @@ function emitTerm(c: TermContext, term: LossTerm): string {
   switch (term.kind) {
     case "cross-entropy": {
       const { logits, batch, classes } = needClassifier(c, term.kind);
-      const target = c.builder.input(c.builder.freshName("target"), [batch, classes]);
+      const dims = [batch, classes];
+      const target = c.builder.input(c.builder.freshName("target"), dims);
       const smoothing = term.labelSmoothing ?? 0;
       if (!(smoothing >= 0 && smoothing < 1))
         throw wrongLoss(`Label smoothing is a share from 0 to below 1; got ${smoothing}.`);
-      c.feeders.push((b) => ({
-        [target]: floatTensor(targetsOf(b.labels, batch, classes, smoothing), [batch, classes]),
-      }));
+      c.feeds.push({ kind: "target", name: target, dims, smoothing });
       return emitCrossEntropy(e, e.reshape(logits, [batch, classes]), target, batch);
     }
     case "soft-labels": {
@@ -266,13 +265,7 @@ function labelsOf(c: TermContext, dtype: DataType | undefined, wanted: readonly 
       `The loss takes labels of the shape [${wanted.join(", ")}]; the data give [${given.join(", ")}] a batch. Give such labels, or change the loss.`,
     );
   const input = c.builder.input(c.builder.freshName(labelsInput), dims, type);
-  c.feeders.push(({ labels, labelArray }) => {
-    const all = labelArray?.data ?? requireLabels(labels, batch);
-    if (type !== "float32" && !all.every(Number.isInteger))
-      throw new HalpError("HALP_LABEL_RANGE", `The loss takes labels of ${type}; the data give fractions.`);
-    const data = type === "int64" ? BigInt64Array.from(all, BigInt) : type === "int32" ? all : Float32Array.from(all);
-    return { [input]: { dtype: type, dims, data } };
-  });
+  c.feeds.push({ kind: "labels", name: input, dims, dtype: type });
   return input;
 }
 

@@ -1,7 +1,6 @@
 /** A network that learns: batches in, weights that change from step to step. */
 import type { Batch } from "../data/index.js";
 import { HalpError } from "../errors.js";
-import { rankOf } from "../evaluation/index.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { Model } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
@@ -18,8 +17,9 @@ import { buildLossGraph } from "./loss-graph.js";
 import type { LossTerm } from "./losses.js";
 import type { ReadMask } from "./masks.js";
 import { corrections, type Optimizer } from "./optimizer.js";
+import { addPass, feedsOf, fetchesOf, type PassRecipe, type PassSum, packPass, passOf } from "./passes.js";
 import { findParameters, prepareForTraining, withWeights } from "./prepare.js";
-import { buildTrainingGraph } from "./training-graph.js";
+import { buildTrainingGraph, type Slot } from "./training-graph.js";
 
 export interface TrainerOptions {
   /** The network; it is not changed. */
@@ -80,9 +80,15 @@ export interface Trainer extends Disposable {
   /**
    * Blocks the thread while it lasts.
    * @param batches as many as {@link accumulate}, each of {@link batchSize} samples
+   * @param before passes of this step that were made elsewhere: of its first batches, which are left out of `batches` then;
+   *   the last one is always made here
    * @throws HalpError HALP_LABELS_MISSING, HALP_LABEL_RANGE, HALP_DATA_SHAPE
    */
-  step(batches: readonly Batch[], learningRate: number): StepResult;
+  step(batches: readonly Batch[], learningRate: number, before?: PassSum): StepResult;
+  /** With which others make passes; and for that the weights as they are now, one after the other. */
+  readonly graph: Model;
+  readonly recipe: PassRecipe;
+  weights(): Float32Array;
   /** Weights, running statistics and the optimiser's state. Not copies: they are let go of at the next step. */
   tensors(): Tensors;
   /** Goes on from there. @throws HalpError HALP_CHECKPOINT where the tensors are not those of this training. */
@@ -118,13 +124,28 @@ export function createTrainer(options: TrainerOptions): Trainer {
   }
   const session: Session = createSession(graph.model, { threads: options.threads ?? 1 });
   const inputs = new Set(session.inputNames);
-  const zeros = Object.fromEntries(
-    graph.accumulated.map((s) => [s.input, floatTensor(new Float32Array(sizeOf(s.dims)), s.dims)]),
-  );
-  const seen = [graph.loss, ...graph.terms, ...(graph.logits === undefined ? [] : [graph.logits])];
-  const scored = graph.scores.map((s) => s.output);
-  const passFetches = [...new Set([...seen, ...scored, ...graph.accumulated.map((s) => s.output)])];
-  const stepFetches = [...new Set([...seen, ...scored, graph.gradientNorm, ...graph.slots.map((s) => s.output)])];
+  const { scalars } = graph;
+  const ofNetwork = graph.slots.filter((slot) => weights.has(slot.input));
+  const named = ({ input, dims }: Slot) => ({ name: input, dims });
+  const recipe: PassRecipe = {
+    input: { name: inputName, dims },
+    labels: lossGraph.feeds,
+    weights: ofNetwork.map(named),
+    zeros: [
+      ...[...graph.slots.filter((slot) => !weights.has(slot.input)), ...graph.accumulated].map(named),
+      ...Object.values(scalars).map((name) => ({ name, dims: [] })),
+    ],
+    loss: graph.loss,
+    terms: graph.terms,
+    ...(graph.logits === undefined ? {} : { logits: graph.logits }),
+    gradients: graph.accumulated.map(({ output, dims }) => ({ name: output, dims })),
+    scores: graph.scores.map(({ value, output, dims }) => ({ value, name: output, dims })),
+    passes: accumulate,
+  };
+  const zeros = new Map(graph.accumulated.map((s) => [s.input, floatTensor(new Float32Array(sizeOf(s.dims)), s.dims)]));
+  const passFetches = fetchesOf(recipe);
+  const seen = passFetches.filter((name) => !graph.accumulated.some((s) => s.output === name));
+  const stepFetches = [...new Set([...seen, graph.gradientNorm, ...graph.slots.map((s) => s.output)])];
   let steps = 0;
 
   const scalar = (value: number) => floatTensor(Float32Array.of(value), []);
@@ -136,54 +157,48 @@ export function createTrainer(options: TrainerOptions): Trainer {
     get steps() {
       return steps;
     },
-    step(batches, learningRate) {
-      if (batches.length !== accumulate)
-        throw new RangeError(`A step takes ${accumulate} batches, not ${batches.length}.`);
+    graph: graph.model,
+    recipe,
+    weights: () => {
+      const all = ofNetwork.map((slot) => floatsOf(state[slot.input] as RuntimeTensor));
+      return packPass({ gradients: all, scores: [] });
+    },
+    step(batches, learningRate, before) {
+      const made = before?.passes ?? 0;
+      if (batches.length + made !== accumulate || batches.length === 0)
+        throw new RangeError(`A step takes ${accumulate} batches, not ${batches.length + made}.`);
       const [first, second] = corrections(optimizer, steps + 1);
-      const { scalars } = graph;
       const rates = {
         [scalars.learningRate]: scalar(learningRate),
         [scalars.correction1]: scalar(first),
         [scalars.correction2]: scalar(second),
       };
-      let gradients = zeros;
       let outputs: Feeds = {};
-      let loss = 0;
-      let correct: number | undefined;
-      const terms = new Array<number>(graph.terms.length).fill(0);
-      const scores = new Map<string, Float32Array>();
+      let sum = before;
       batches.forEach((batch, i) => {
-        checkBatch(batch, dims, inputName);
-        const feeds: Record<string, RuntimeTensor> = {
-          ...state,
-          ...rates,
-          ...gradients,
-          ...lossGraph.feeds(batch),
-          [inputName]: floatTensor(batch.images, batch.dims),
-        };
-        // What no output depends on is no input any more.
-        for (const name of Object.keys(feeds)) if (!inputs.has(name)) delete feeds[name];
-        outputs = session.run(feeds, i === accumulate - 1 ? stepFetches : passFetches);
-        gradients = Object.fromEntries(graph.accumulated.map((s) => [s.input, outputs[s.output] ?? zeros[s.input]!]));
-        loss += numberOf(outputs[graph.loss]) / accumulate;
-        graph.terms.forEach((name, k) => {
-          terms[k] = (terms[k] as number) + numberOf(outputs[name]) / accumulate;
+        // The graph itself adds to what is fed.
+        const soFar = graph.accumulated.map(({ input, dims }, k) => {
+          const gradient = sum?.gradients[k];
+          return [input, gradient ? floatTensor(gradient, dims) : zeros.get(input)] as const;
         });
-        const logits = graph.logits === undefined ? undefined : outputs[graph.logits];
-        if (batch.labels && logits) correct = (correct ?? 0) + countCorrect(floatsOf(logits), batch.labels);
-        for (const { value, output } of graph.scores) {
-          const own = floatsOf(outputs[output] as RuntimeTensor);
-          const sum = scores.get(value);
-          if (sum) for (let c = 0; c < sum.length; c++) sum[c] = (sum[c] as number) + (own[c] as number);
-          else scores.set(value, Float32Array.from(own));
-        }
+        const feeds = { ...state, ...rates, ...Object.fromEntries(soFar), ...feedsOf(recipe, batch) };
+        // What no output depends on is no input any more.
+        const known = Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name)));
+        outputs = session.run(known as Feeds, i === batches.length - 1 ? stepFetches : passFetches);
+        const pass = passOf(recipe, outputs, batch);
+        sum = { ...addPass(sum && { ...sum, gradients: [] }, pass), gradients: pass.gradients };
       });
+      const { loss, terms, correct, scores } = sum as PassSum;
       const gradientNorm = numberOf(outputs[graph.gradientNorm]);
       const finite = Number.isFinite(loss) && Number.isFinite(gradientNorm);
       if (finite) state = Object.fromEntries(graph.slots.map((s) => [s.input, outputs[s.output] as RuntimeTensor]));
       steps++;
-      const samples = batchSize * accumulate;
-      return { loss, terms, gradientNorm, samples, finite, scores, ...(correct === undefined ? {} : { correct }) };
+      return {
+        ...{ loss, terms, gradientNorm, finite },
+        samples: batchSize * accumulate,
+        scores: new Map(graph.scores.map(({ value }, i) => [value, scores[i] as Float32Array])),
+        ...(correct === undefined ? {} : { correct }),
+      };
     },
     tensors: () => new Map(Object.entries(state).map(([name, t]) => [name, { dims: t.dims, data: floatsOf(t) }])),
     load(tensors, at) {
@@ -217,21 +232,4 @@ export function createTrainer(options: TrainerOptions): Trainer {
 
 function numberOf(tensor: RuntimeTensor | undefined): number {
   return tensor ? (floatsOf(tensor)[0] ?? Number.NaN) : Number.NaN;
-}
-
-function countCorrect(logits: Float32Array, labels: Int32Array): number {
-  const classes = logits.length / labels.length;
-  return labels.reduce(
-    (n, label, i) => n + (rankOf(logits.subarray(i * classes, (i + 1) * classes), label) === 0 ? 1 : 0),
-    0,
-  );
-}
-
-function checkBatch(batch: Batch, dims: readonly number[], name: string): void {
-  if (batch.dims.length !== dims.length || batch.dims.some((d, i) => d !== dims[i]))
-    throw new HalpError(
-      "HALP_DATA_SHAPE",
-      `Input "${name}" takes batches of [${dims.join(", ")}]; came [${batch.dims.join(", ")}].`,
-      { name },
-    );
 }

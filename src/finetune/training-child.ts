@@ -22,7 +22,15 @@ interface Work {
 
 let work: Work | undefined;
 
-serveParent({ open, train, save, load, model });
+serveParent({
+  open,
+  train,
+  save,
+  load,
+  model,
+  passes: () => ({ graph: encodeModel(present().trainer.graph), recipe: present().trainer.recipe }),
+  weights: () => present().trainer.weights(),
+});
 
 function present(): Work {
   if (!work) throw new Error("There is no training yet.");
@@ -86,11 +94,14 @@ async function openForms({ run, cache }: FormFiles, network: Model, threads: num
 async function train(request: ChunkRequest): Promise<ChunkReport> {
   const now = present();
   const { trainer, loader, job } = now;
-  const { epoch, from, steps, maxMs } = request;
+  const { epoch, from, steps, maxMs, before } = request;
+  // Where others made the first passes of a step the loader gives its last batch alone.
+  const made = before?.passes ?? 0;
+  const each = trainer.accumulate - made;
   if (now.batches?.epoch !== epoch || now.batches.at !== from * trainer.accumulate) {
     await now.batches?.iterator.return?.();
     now.batches = {
-      iterator: loader.epoch(epoch, from * trainer.accumulate)[Symbol.asyncIterator](),
+      iterator: loader.epoch(epoch, from * trainer.accumulate + made)[Symbol.asyncIterator](),
       epoch,
       at: from * trainer.accumulate,
     };
@@ -104,7 +115,7 @@ async function train(request: ChunkRequest): Promise<ChunkReport> {
   while (taken < steps && (taken === 0 || performance.now() - start < maxMs)) {
     let batches: Batch[];
     try {
-      batches = await nextBatches(reading.iterator, trainer.accumulate);
+      batches = await nextBatches(reading.iterator, each);
     } catch (e) {
       delete now.batches;
       if (taken === 0) throw e;
@@ -112,14 +123,14 @@ async function train(request: ChunkRequest): Promise<ChunkReport> {
       break;
     }
     // A last step of fewer batches would weigh its samples more: it is left out.
-    if (batches.length < trainer.accumulate) {
+    if (batches.length < each) {
       ended = true;
       break;
     }
-    reading.at += batches.length;
+    reading.at += trainer.accumulate;
     await setImmediate();
     learningRate = learningRateAt(job.recipe.schedule, request.step + taken, request.totalSteps);
-    const result = trainer.step(batches, learningRate);
+    const result = trainer.step(batches, learningRate, before);
     taken++;
     samples += result.samples;
     if (!result.finite) {

@@ -24,6 +24,7 @@ export interface Slot {
 export interface ChannelScore {
   readonly value: string;
   readonly output: string;
+  readonly dims: readonly number[];
 }
 
 export interface TrainingGraph {
@@ -172,18 +173,19 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     if (dScale !== undefined && dBias !== undefined) {
       // z = scale n + bias: scale dL/dscale + bias dL/dbias = sum(z dL/dz).
       const sum = e.add(e.mul(scale, dScale), e.mul(bias, dBias));
-      return { value, output: handOut(sum, `score at ${value}`, [channels]) };
+      return { value, output: handOut(sum, `score at ${value}`, [channels]), dims: [channels] };
     }
     const dz = gradientOf.get(value);
-    if (dz === undefined) return { value, output: "" };
+    if (dz === undefined) return { value, output: "", dims: [channels] };
     if (axis !== 1) {
       const others = dims.map((_, i) => i).toSpliced(axis, 1);
-      return { value, output: handOut(e.reduceSum(e.mul(value, dz), others, false), `score at ${value}`, [channels]) };
+      const sum = e.reduceSum(e.mul(value, dz), others, false);
+      return { value, output: handOut(sum, `score at ${value}`, [channels]), dims: [channels] };
     }
     const rows = [dims[0] ?? 1, channels, 1, sizeOf(dims.slice(2))];
     const perSample = e.matMul(e.reshape(value, rows), e.reshape(dz, rows), { transB: true });
     const sum = e.reshape(e.reduceSum(perSample, [0], false), [channels]);
-    return { value, output: handOut(sum, `score at ${value}`, [channels]) };
+    return { value, output: handOut(sum, `score at ${value}`, [channels]), dims: [channels] };
   });
 
   builder.output(loss, []);

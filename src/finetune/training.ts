@@ -2,9 +2,10 @@
 import type { LoaderSpec } from "../data/index.js";
 import type { Model } from "../graph/ir.js";
 import { decodeModel, encodeModel } from "../onnx/index.js";
-import { spawnChild } from "../runtime/index.js";
+import { type Child, spawnChild } from "../runtime/index.js";
 import type { LossTerm } from "./losses.js";
 import type { ReadMask } from "./masks.js";
+import type { PassRecipe, PassSum } from "./passes.js";
 import { checkRecipe, type Recipe } from "./recipe.js";
 
 /** A value whose channels are scored while training: from the gradients of the very batches that are trained on. */
@@ -40,6 +41,27 @@ export interface TrainingJob {
   /** Channels that {@link ScoreSite.channels} speaks of. */
   readonly channelCount?: number;
   readonly masks?: readonly ReadMask[];
+  /** Who else makes passes, where a step takes several batches. The last of each step is made here. */
+  readonly helpers?: Helpers;
+}
+
+/** Others who make passes of single batches, with the same results to the last bit. */
+export interface Helpers {
+  /** @returns what the batches came to, added up in their order */
+  passes(work: PassWork): Promise<PassSum>;
+}
+
+export interface PassWork {
+  readonly graph: Uint8Array;
+  readonly recipe: PassRecipe;
+  /** Of the network at this step, one after the other as the recipe has them. */
+  readonly weights: Float32Array;
+  readonly loader: LoaderSpec;
+  readonly epoch: number;
+  /** Of the epoch: the first batch, and how many. */
+  readonly from: number;
+  readonly count: number;
+  readonly threads: number;
 }
 
 /** What the child is told: models as bytes. */
@@ -80,6 +102,8 @@ export interface ChunkRequest {
   readonly steps: number;
   /** No new step is begun after so many milliseconds. */
   readonly maxMs: number;
+  /** What others made of the first batches of the step; there is one step then. */
+  readonly before?: PassSum;
 }
 
 /** Of the steps of one piece. */
@@ -118,6 +142,8 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
   const child = spawnChild(new URL("./training-child.js", import.meta.url));
   try {
     const { recipe } = job;
+    const { accumulate = 1 } = recipe;
+    const helpers = accumulate > 1 ? job.helpers : undefined;
     const message: JobMessage = {
       model: encodeModel(job.model),
       ...(job.teacher ? { teacher: encodeModel(job.teacher) } : {}),
@@ -126,7 +152,7 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
         ...recipe,
         loss: recipe.loss.map((term) => (term.kind === "graph" ? { ...term, model: encodeModel(term.model) } : term)),
       },
-      loader: job.loader,
+      loader: helpers ? { ...job.loader, stride: accumulate } : job.loader,
       threads: job.threads,
       ...(job.formFiles ? { formFiles: job.formFiles } : {}),
       scores: job.scores ?? [],
@@ -137,7 +163,9 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
     const opened = await child.request<OpenedTraining>("open", message);
     return {
       opened,
-      train: (request) => child.request("train", request),
+      train: helpers
+        ? await trainWith(helpers, child, job, opened.stepsPerEpoch)
+        : (request) => child.request("train", request),
       save: (path, metadata) => child.request("save", { path, metadata }),
       load: (path) => child.request("load", { path }),
       model: async () => decodeModel(await child.request<Uint8Array>("model")),
@@ -147,4 +175,56 @@ export async function openTraining(job: TrainingJob): Promise<Training> {
     child.dispose();
     throw e;
   }
+}
+
+/** Steps of which others make all passes but the last. */
+async function trainWith(
+  helpers: Helpers,
+  child: Child,
+  { loader, threads, recipe: { accumulate = 1 } }: TrainingJob,
+  stepsPerEpoch: number,
+): Promise<Training["train"]> {
+  const made = await child.request<{ readonly graph: Uint8Array; readonly recipe: PassRecipe }>("passes");
+  const step = async (request: ChunkRequest): Promise<ChunkReport> => {
+    const weights = await child.request<Float32Array>("weights");
+    const { epoch, from } = request;
+    const work = { ...made, weights, loader, epoch, from: from * accumulate, count: accumulate - 1, threads };
+    return await child.request("train", { ...request, steps: 1, before: await helpers.passes(work) });
+  };
+  return async (request) => {
+    const began = performance.now();
+    const reports: ChunkReport[] = [];
+    while (reports.length < request.steps && (reports.length === 0 || performance.now() - began < request.maxMs)) {
+      const taken = reports.length;
+      if (request.from + taken >= stepsPerEpoch) break;
+      reports.push(await step({ ...request, from: request.from + taken, step: request.step + taken }));
+    }
+    const { length } = reports;
+    return joined(reports, request.from + length >= stepsPerEpoch && length < request.steps);
+  };
+}
+
+/** As if the steps had been taken in one piece. */
+function joined(reports: readonly ChunkReport[], ended: boolean): ChunkReport {
+  const sum = (of: (report: ChunkReport) => number) => reports.reduce((n, report) => n + of(report), 0);
+  const last = reports.at(-1);
+  const finite = reports.filter((report) => report.skipped === 0);
+  const known = reports.filter((report) => report.correct !== undefined);
+  const scored = reports.flatMap(({ importance }) => (importance ? [importance] : []));
+  const total = new Float64Array(scored[0]?.length ?? 0);
+  for (const own of scored)
+    own.forEach((v, c) => {
+      total[c] = (total[c] as number) + v;
+    });
+  return {
+    steps: reports.length,
+    samples: sum((r) => r.samples),
+    skipped: sum((r) => r.skipped),
+    ended,
+    loss: finite.length > 0 ? finite.reduce((n, r) => n + r.loss, 0) / finite.length : Number.NaN,
+    gradientNorm: finite.at(-1)?.gradientNorm ?? 0,
+    learningRate: last?.learningRate ?? 0,
+    ...(known.length > 0 ? { correct: sum((r) => r.correct ?? 0) } : {}),
+    ...(scored.length > 0 ? { importance: total, scored: sum((r) => r.scored ?? 0) } : {}),
+  };
 }

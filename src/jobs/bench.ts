@@ -11,26 +11,35 @@ import {
   type TableEntry,
 } from "../latency/index.js";
 import { encodeModel } from "../onnx/index.js";
-import type { InputDims, MeasureOptions, ModelTimings } from "../runtime/index.js";
-import { type Fleet, hashOf } from "./fleet.js";
+import { type MeasureOptions, type ModelTimings, measureModels } from "../runtime/index.js";
+import { hashOf } from "./blobs.js";
+import type { Fleet } from "./fleet.js";
+import type { WorkerInfo } from "./names.js";
 
-/** One set of dims for all models. */
-export type BenchOptions = Omit<MeasureOptions, "inputs"> & { readonly inputs?: InputDims };
-
-/** Where a run measures, if not on this machine. */
-export interface Bench {
+/** Where whole networks are measured. */
+export interface ModelBench {
   /** What users call the device. */
   readonly name: string;
+  /** Times models by turns. */
+  measureModels(models: readonly Model[], options: MeasureOptions): Promise<ModelTimings>;
+}
+
+/** This machine. */
+export const benchHere: ModelBench = { name: "here", measureModels };
+
+/** Another machine, where layers are measured, too. Here the meters of the latency room do that. */
+export interface Bench extends ModelBench {
+  /** Whether whole networks can be measured there, and not only layers. */
+  readonly takesModels: boolean;
   readonly openMeter: RemoteMeter;
-  /** Times models by turns, as it is done here. */
-  measureModels(models: readonly Model[], options: BenchOptions): Promise<ModelTimings>;
 }
 
 /** @throws HalpError as {@link Fleet.send} */
-export function benchOn(fleet: Fleet, name: string): Bench {
+export function benchOn(fleet: Fleet, { name, device: timedOn }: Pick<WorkerInfo, "name" | "device">): Bench {
   const described = new Map<string, TableDevice>();
   return {
     name,
+    takesModels: timedOn === "cpu",
     openMeter: async (options) => {
       const { threads, pin, patienceMs, bankMs, bankLayers, signal, onWarning } = options;
       const how = {

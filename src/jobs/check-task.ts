@@ -1,11 +1,20 @@
 /** Tasks as they came from elsewhere, held against what they have to be. */
 import { HalpError } from "../errors.js";
 import type { DataSource } from "../evaluation/index.js";
+import type { PassRecipe } from "../finetune/index.js";
 import { isNumber, isObject, type JsonObject } from "../json.js";
 import { type Item, isTableDevice, type LayerConfig, layerKey } from "../latency/index.js";
 import type { Pin } from "../runtime/index.js";
 import type { ScoreRecipe } from "../saliency/index.js";
-import type { EvaluateTask, MeasureLayersTask, MeasureModelsTask, MeterTask, ScoreTask, ShardTask } from "./tasks.js";
+import type {
+  EvaluateTask,
+  MeasureLayersTask,
+  MeasureModelsTask,
+  MeterTask,
+  PassTask,
+  ScoreTask,
+  ShardTask,
+} from "./tasks.js";
 
 export function wrong(why: string): HalpError {
   return new HalpError("HALP_JOB_TASK", `The job cannot be done: ${why}.`, { exitCode: 1 });
@@ -59,7 +68,10 @@ export function modelsTask(task: unknown): MeasureModelsTask {
   const { models, inputs, threads, pin, seed, samples, limitMs } = task;
   const areHashes = Array.isArray(models) && models.length > 0 && models.length <= 16 && models.every(isHash);
   if (!areHashes) throw wrong("its models are none");
-  if (!isObject(inputs) || !Object.values(inputs).every(isDims)) throw wrong("the dims of its inputs are none");
+  const sets: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
+  const fit = !Array.isArray(inputs) || inputs.length === models.length;
+  if (!fit || !sets.every((set) => isObject(set) && Object.values(set).every(isDims)))
+    throw wrong("the dims of its inputs are none");
   if (!isCount(threads, mostThreads) || !isPin(pin) || !Number.isInteger(seed))
     throw wrong("its threads or cores are none");
   if ((samples !== undefined && !isCount(samples, 1e6)) || !isTime(limitMs)) throw wrong("its samples are none");
@@ -143,4 +155,53 @@ export function checkRecipe(x: unknown): ScoreRecipe {
   if (!isCount(repeats, 1000) || !isNumber(seed)) throw wrong("its recipe has no seed");
   if (typeof perSample !== "boolean" || typeof isLarge !== "boolean") throw wrong("its recipe is incomplete");
   return x as unknown as ScoreRecipe;
+}
+
+export function passTask(task: unknown): PassTask {
+  checkShard(task);
+  const { graph, recipe, weights, samples, count } = task;
+  if (![graph, recipe, weights].every(isHash) || count !== 1) throw wrong("its graph is none");
+  if (!isObject(samples)) throw wrong("its samples are none");
+  const { limit, choiceSeed, shuffleSeed, augment } = samples;
+  if (!isOptional(limit, isWhole) || ![choiceSeed, shuffleSeed].every((s) => isOptional(s, Number.isSafeInteger)))
+    throw wrong("its samples are none");
+  if (augment !== undefined && !(isObject(augment) && Number.isSafeInteger(augment.seed) && isAugmentation(augment.by)))
+    throw wrong("the augmentation of its samples is none");
+  return task as unknown as PassTask;
+}
+
+function isAugmentation(x: unknown): boolean {
+  const isRange = (r: unknown) => isNumbers(r) && (r as number[]).length === 2;
+  if (!isObject(x)) return false;
+  const { crop, flip, resizedCrop } = x;
+  const parts = resizedCrop ?? {};
+  return (
+    isOptional(crop, isWhole) &&
+    isOptional(flip, (f) => typeof f === "boolean") &&
+    isObject(parts) &&
+    [parts.scale, parts.ratio].every((range) => isOptional(range, isRange))
+  );
+}
+
+/**
+ * A recipe that passes can be made by, or are refused.
+ * @throws HalpError HALP_JOB_TASK
+ */
+export function checkPassRecipe(x: unknown): PassRecipe {
+  const isNamed = (n: unknown) => isObject(n) && isText(n.name) && isDims(n.dims);
+  const areNamed = (list: unknown) => Array.isArray(list) && list.every(isNamed);
+  const isFeed = (f: unknown) =>
+    isNamed(f) &&
+    isObject(f) &&
+    (f.kind === "target"
+      ? isNumber(f.smoothing)
+      : f.kind === "labels" && ["float32", "int32", "int64"].includes(f.dtype as string));
+  if (!isObject(x)) throw wrong("its recipe is none");
+  const { input, labels, weights, zeros, loss, terms, logits, gradients, scores, passes } = x;
+  if (!isNamed(input) || !Array.isArray(labels) || !labels.every(isFeed)) throw wrong("its recipe is fed nothing");
+  if (![weights, zeros, gradients, scores].every(areNamed)) throw wrong("its recipe has no gradients");
+  if (!isText(loss) || !isOptional(logits, isText)) throw wrong("its recipe has no loss");
+  if (!Array.isArray(terms) || !terms.every(isText)) throw wrong("its recipe has no loss");
+  if (!isCount(passes, 1e6)) throw wrong("its recipe has no passes");
+  return x as unknown as PassRecipe;
 }

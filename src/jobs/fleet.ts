@@ -1,20 +1,12 @@
 /** The devices that workers stand for, and work sent to one of them. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { didYouMean, HalpError } from "../errors.js";
 import { parseJson } from "../json.js";
+import { hashOf, putBlob, readBlob } from "./blobs.js";
 import { type Line, openLine, pollMs, type Recipient, type SendOptions } from "./line.js";
-import {
-  blobKey,
-  blobSeconds,
-  type JobData,
-  partBytes,
-  queueOf,
-  shardQueue,
-  type WorkerInfo,
-  workerKey,
-} from "./names.js";
+import { blobKey, blobSeconds, type JobData, queueOf, shardQueue, type WorkerInfo, workerKey } from "./names.js";
 import { connectRedis, type RedisConnection } from "./redis.js";
 import type { ResultOf, TaskName, TaskOf } from "./tasks.js";
 import { halpVersion } from "./version.js";
@@ -49,6 +41,8 @@ export interface Fleet extends AsyncDisposable {
     next: (workers: number) => TaskOf<N> | undefined,
     options?: SendOptions,
   ): AsyncGenerator<ResultOf<N>>;
+  /** What a worker laid down for this run. It is gone from there then. @throws HalpError HALP_JOB_GONE */
+  take(sha256: string): Promise<Uint8Array>;
 }
 
 /** Living workers of this version that score and evaluate. @throws HalpError HALP_NO_WORKERS where there are none */
@@ -96,10 +90,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     for (const [sha256, bytes] of blobs) {
       const key = blobKey(run, sha256);
       if (!always && (await redis.client.expire(key, blobSeconds)) === 1) continue;
-      const transaction = redis.client.multi().del(key);
-      for (let at = 0; at < bytes.length; at += partBytes)
-        transaction.rpush(key, Buffer.from(bytes.subarray(at, at + partBytes)));
-      await transaction.expire(key, blobSeconds).exec();
+      await putBlob(redis.client, key, bytes);
       sent.add(key);
     }
   };
@@ -113,9 +104,10 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     line: Line,
     name: N,
     task: TaskOf<N>,
-    { blobs = new Map<string, Uint8Array>(), ...options }: SendOptions,
+    { blobs: own = new Map<string, Uint8Array>(), kept = new Map<string, Uint8Array>(), ...options }: SendOptions,
   ): Promise<ResultOf<N>> => {
     const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+    const blobs = new Map([...own, ...kept]);
     const data: JobData = { version, run, task };
     const id = `${run}-${++count}`;
     for (let again = 0; ; again++) {
@@ -210,12 +202,22 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
         await dropBlobs([...(options.blobs?.keys() ?? [])]);
       }
     },
+    take: async (sha256) => {
+      const key = blobKey(run, sha256);
+      const bytes = await Promise.race([readBlob(redis.client, key), redis.lost]);
+      if (hashOf(bytes) !== sha256)
+        throw new HalpError("HALP_JOB_GONE", "What a worker came to is not there any more.", { exitCode: 1 });
+      await redis.client.del(key);
+      return bytes;
+    },
     [Symbol.asyncDispose]: async () => {
       ending.abort(new HalpError("HALP_CANCELLED", "The run was cancelled."));
       await Promise.race([Promise.allSettled(open), sleep(8000)]);
       const clean = async () => {
         for (const line of lines.values()) await line.close();
-        if (sent.size > 0) await redis.client.del(...sent);
+        // What workers laid down and nobody took is among them.
+        const keys = await scan(redis, blobKey(run, "*"));
+        if (keys.length > 0) await redis.client.del(...keys);
       };
       await Promise.race([clean().catch(() => {}), sleep(5000)]);
       await redis[Symbol.asyncDispose]();
@@ -224,15 +226,23 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
   return fleet;
 }
 
-async function readDevices({ client }: RedisConnection): Promise<readonly WorkerInfo[]> {
-  const keys: string[] = [];
-  for await (const found of client.scanStream({ match: workerKey("*"), count: 100 })) keys.push(...(found as string[]));
-  const texts = keys.length > 0 ? await client.mget(...new Set(keys)) : [];
+async function scan({ client }: RedisConnection, match: string): Promise<readonly string[]> {
+  const keys = new Set<string>();
+  for await (const found of client.scanStream({ match, count: 100 }))
+    for (const key of found as string[]) keys.add(key);
+  return [...keys];
+}
+
+async function readDevices(redis: RedisConnection): Promise<readonly WorkerInfo[]> {
+  const keys = await scan(redis, workerKey("*"));
+  const texts = keys.length > 0 ? await redis.client.mget(...keys) : [];
   return texts
     .flatMap((text) => {
       try {
         const info = parseJson(text ?? "") as WorkerInfo;
-        return info.format === "halp.worker/1" && typeof info.name === "string" ? [info] : [];
+        const isOne = info.format === "halp.worker/1" && typeof info.name === "string";
+        // Those of other versions say less.
+        return isOne ? [{ ...info, providers: info.providers ?? [], device: info.device ?? "cpu" }] : [];
       } catch {
         return [];
       }
@@ -257,9 +267,4 @@ function findDevice(devices: readonly WorkerInfo[], name: string): WorkerInfo {
       { name, exitCode: 1 },
     );
   return found;
-}
-
-/** The SHA-256 by which a model is named. */
-export function hashOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -15,6 +15,8 @@ export interface SendOptions {
   readonly onWarning?: (message: string) => void;
   /** What the task names by the SHA-256 of its bytes. */
   readonly blobs?: ReadonlyMap<string, Uint8Array>;
+  /** Such blobs, but that later tasks name, too: they stay until the fleet is closed. */
+  readonly kept?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Who does what lies in a queue. */

@@ -20,6 +20,10 @@ export interface WorkerInfo {
   readonly node: string;
   /** Of the runtime that measures. */
   readonly runtime: string;
+  /** Execution providers of the runtime: "cpu" and, where it has them, others. */
+  readonly providers: readonly string[];
+  /** What layers are timed on: "cpu", or a GPU of the machine, "cuda:0" or "ort-cuda:0". */
+  readonly device: string;
   /** Of a table for one thread; what was measured under the same may be kept. */
   readonly fingerprint: string;
   /** Work waiting over the last minute, in cores' worth. */

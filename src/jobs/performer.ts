@@ -1,10 +1,25 @@
 /** How tasks are done on this machine. */
 import { HalpError } from "../errors.js";
-import { type BankOptions, type Meter, openMeter, Patience, type TableEntry } from "../latency/index.js";
+import {
+  type BankOptions,
+  type DeviceChoice,
+  type GpuOptions,
+  type Meter,
+  openMeter,
+  Patience,
+  type TableEntry,
+} from "../latency/index.js";
 import { type Child, measureModels, spawnChild } from "../runtime/index.js";
-import { evaluateTask, layersTask, meterTask, modelsTask, scoreTask, wrong } from "./check-task.js";
+import { evaluateTask, layersTask, meterTask, modelsTask, passTask, scoreTask, wrong } from "./check-task.js";
 import { permitted } from "./data-access.js";
-import { type MeterTask, namedFingerprint, type ResultOf, type TaskContext, type TaskName } from "./tasks.js";
+import {
+  type MeterTask,
+  namedFingerprint,
+  type PassResult,
+  type ResultOf,
+  type TaskContext,
+  type TaskName,
+} from "./tasks.js";
 
 /** Does tasks on this machine; keeps the processes that do them. */
 export interface Performer extends Disposable {
@@ -12,11 +27,18 @@ export interface Performer extends Disposable {
   perform<N extends TaskName>(name: N, task: unknown, context: TaskContext): Promise<ResultOf<N>>;
 }
 
-/**
- * @param name of the device: machines that are alike are told apart by it, also in what is kept of them
- * @param roots folders that data may lie below
- */
-export function createPerformer(name: string, roots: readonly string[]): Performer {
+/** What a worker stands for. */
+export interface Place {
+  /** Of the device: machines that are alike are told apart by it, also in what is kept of them. */
+  readonly name: string;
+  /** Folders and addresses that data may lie below. */
+  readonly roots: readonly string[];
+  /** What layers are timed on. */
+  readonly device: DeviceChoice;
+  readonly gpu: GpuOptions;
+}
+
+export function createPerformer({ name, roots, device: choice, gpu }: Place): Performer {
   let kept: { readonly key: string; readonly meter: Meter } | undefined;
   let shards: Child | undefined;
   const letGo = () => {
@@ -56,7 +78,7 @@ export function createPerformer(name: string, roots: readonly string[]): Perform
       ...(bankMs === undefined ? {} : { bankMs }),
       ...(bankLayers === undefined ? {} : { bankLayers }),
     };
-    const meter = await openMeter({ kind: "cpu" }, { threads, pin, gpu: {}, onWarning: warn, ...options });
+    const meter = await openMeter(choice, { threads, pin, gpu, onWarning: warn, ...options });
     kept = { key, meter };
     return meter;
   };
@@ -83,6 +105,7 @@ export function createPerformer(name: string, roots: readonly string[]): Perform
     },
     "measure-models": async (task, { signal, warn, onProgress, blob }) => {
       const { models, inputs, threads, pin, seed, samples, limitMs } = modelsTask(task);
+      if (choice.kind !== "cpu") throw noModels(name);
       letGo();
       const sources = await Promise.all(models.map(blob));
       return await measureModels(sources, {
@@ -100,6 +123,18 @@ export function createPerformer(name: string, roots: readonly string[]): Perform
       const checked = evaluateTask(task);
       const data = await permitted(checked.data, roots);
       return await inChild("evaluate", { ...checked, data }, [checked.model], context);
+    },
+    pass: async (task, context) => {
+      const checked = passTask(task);
+      const data = await permitted(checked.data, roots);
+      const { graph, recipe, weights } = checked;
+      const [result, packed] = await inChild<[Omit<PassResult, "packed">, Uint8Array]>(
+        "pass",
+        { ...checked, data },
+        [graph, recipe, weights],
+        context,
+      );
+      return { ...result, packed: await context.give(packed) };
     },
   };
   return {
@@ -119,4 +154,13 @@ export function createPerformer(name: string, roots: readonly string[]): Perform
     },
     [Symbol.dispose]: letGo,
   };
+}
+
+/** What is said to whoever wants whole networks timed by a worker that stands for a GPU. */
+export function noModels(name: string): HalpError {
+  return new HalpError(
+    "HALP_DEVICE_OPTION",
+    `${name} stands for a GPU, where layers are timed, not whole networks. Have it fill a table (halp profile MODEL --device ${name} --redis URL -o gpu.json), and plan by that: halp prune MODEL --table gpu.json`,
+    { name },
+  );
 }

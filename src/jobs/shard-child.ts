@@ -2,7 +2,7 @@
 import { serveParent } from "../runtime/index.js";
 import { createBlobCache } from "./blob-cache.js";
 import { openShards } from "./shards.js";
-import type { EvaluateTask, ScoreTask } from "./tasks.js";
+import type { EvaluateTask, PassTask, ScoreTask } from "./tasks.js";
 
 const blobs = createBlobCache();
 const shards = openShards();
@@ -19,4 +19,5 @@ serveParent({
   bring: ({ sha256, bytes }: { readonly sha256: string; readonly bytes: Uint8Array }) => blobs.set(sha256, bytes),
   score: (task: ScoreTask) => shards.score(task, blob),
   evaluate: (task: EvaluateTask) => shards.evaluate(task, blob),
+  pass: (task: PassTask) => shards.pass(task, blob),
 });

@@ -3,18 +3,21 @@ import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import { countRanks, type DataSource, openSource } from "../evaluation/index.js";
+import { openPasser, packPass, totalOf } from "../finetune/index.js";
 import { parseJson } from "../json.js";
 import { createSession } from "../runtime/index.js";
-import { openScorer, type ScoreRecipe } from "../saliency/index.js";
-import { checkRecipe, wrong } from "./check-task.js";
+import { openScorer } from "../saliency/index.js";
+import { checkPassRecipe, checkRecipe, wrong } from "./check-task.js";
 import { checkMark } from "./data-access.js";
-import type { DataMark, EvaluateResult, EvaluateTask, ScoreResult, ScoreTask } from "./tasks.js";
+import type { DataMark, EvaluateResult, EvaluateTask, PassResult, PassTask, ScoreResult, ScoreTask } from "./tasks.js";
 
 export type Blob = (sha256: string) => Uint8Array;
 
 export interface Shards {
   score(task: ScoreTask, blob: Blob): Promise<ScoreResult>;
   evaluate(task: EvaluateTask, blob: Blob): Promise<EvaluateResult>;
+  /** @returns the result, and what its `packed` is to stand for */
+  pass(task: PassTask, blob: Blob): Promise<[Omit<PassResult, "packed">, Uint8Array]>;
 }
 
 /** Keeps the data and the session of the last shard for the next. */
@@ -32,7 +35,7 @@ export function openShards(): Shards {
       const data = await dataset(JSON.stringify([task.data, task.mark]), [task.data, task.mark]);
       const began = performance.now();
       const scorer = await sessionOf(["score", task.graph, task.recipe, task.threads], () =>
-        openScorer(blob(task.graph), readRecipe(blob(task.recipe)), task.threads),
+        openScorer(blob(task.graph), readJson(blob(task.recipe), checkRecipe), task.threads),
       );
       const scores: (string | null)[] = [];
       for await (const batch of data.batches({ ...batchesOf(task), shuffleSeed: task.shuffleSeed, dropLast: true })) {
@@ -52,23 +55,49 @@ export function openShards(): Shards {
       const counts = await countRanks({ session: own, dataset: data, batchSize, from, limit: Math.min(end, limit) });
       return { counts, seconds: (performance.now() - began) / 1000 };
     },
+    pass: async (task, blob) => {
+      const data = await dataset(JSON.stringify([task.data, task.mark]), [task.data, task.mark]);
+      const recipe = readJson(blob(task.recipe), checkPassRecipe);
+      const passer = await sessionOf(["pass", task.graph, task.recipe, task.threads], () =>
+        openPasser(blob(task.graph), recipe, task.threads),
+      );
+      const weights = floatsIn(blob(task.weights), totalOf(recipe.weights));
+      const { batchSize, from } = task;
+      for await (const batch of data.batches({ batchSize, from, ...task.samples, dropLast: true })) {
+        await setImmediate();
+        const pass = passer.pass(batch, weights);
+        const { loss, terms, correct } = pass;
+        const packed = packPass(pass);
+        return [
+          { loss, terms, ...(correct === undefined ? {} : { correct }) },
+          new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength),
+        ];
+      }
+      throw tooFew(data, task);
+    },
   };
 }
 
 /** @throws HalpError HALP_JOB_TASK */
-function readRecipe(bytes: Uint8Array): ScoreRecipe {
+function readJson<R>(bytes: Uint8Array, check: (x: unknown) => R): R {
   try {
-    return checkRecipe(parseJson(Buffer.from(bytes).toString()));
+    return check(parseJson(Buffer.from(bytes).toString()));
   } catch (cause) {
     throw cause instanceof HalpError ? cause : wrong("its recipe is no JSON");
   }
+}
+
+/** @throws HalpError HALP_JOB_TASK */
+function floatsIn(bytes: Uint8Array, count: number): Float32Array {
+  if (bytes.length !== 4 * count) throw wrong("its weights are of another network");
+  return new Float32Array(Uint8Array.from(bytes).buffer);
 }
 
 function batchesOf({ batchSize, from, count }: ScoreTask | EvaluateTask) {
   return { batchSize, from, limit: (from + count) * batchSize };
 }
 
-function tooFew({ name }: Dataset, { from, count }: ScoreTask): HalpError {
+function tooFew({ name }: Dataset, { from, count }: ScoreTask | PassTask): HalpError {
   return new HalpError("HALP_JOB_DATA", `${name} holds fewer than ${from + count} batches.`, { exitCode: 1 });
 }
 

@@ -1,4 +1,5 @@
 /** Work that can be done on another machine. A task says all that it needs; blobs it names by the SHA-256 of their bytes. */
+import type { BatchOptions } from "../data/index.js";
 import type { DataSource, RankCounts } from "../evaluation/index.js";
 import type { Item, TableDevice, TableEntry } from "../latency/index.js";
 import type { InputDims, ModelTimings, Pin } from "../runtime/index.js";
@@ -23,7 +24,8 @@ export interface MeasureLayersTask extends MeterTask {
 export interface MeasureModelsTask {
   /** SHA-256 of each, in hexadecimal. */
   readonly models: readonly string[];
-  readonly inputs: InputDims;
+  /** One set for all, or one for each model. */
+  readonly inputs: InputDims | readonly InputDims[];
   readonly threads: number;
   readonly pin: Pin;
   readonly seed: number;
@@ -63,6 +65,24 @@ export interface EvaluateTask extends ShardTask {
   readonly limit?: number;
 }
 
+/** The pass of one batch through a training graph: `count` is 1. */
+export interface PassTask extends ShardTask {
+  /** SHA-256 of a training graph, of its recipe as JSON, and of the weights, float32 in little-endian order. */
+  readonly graph: string;
+  readonly recipe: string;
+  readonly weights: string;
+  /** Which samples, in which order, changed how. */
+  readonly samples: Pick<BatchOptions, "limit" | "choiceSeed" | "shuffleSeed" | "augment">;
+}
+
+export interface PassResult {
+  readonly loss: number;
+  readonly terms: readonly number[];
+  readonly correct?: number;
+  /** SHA-256 of gradients and scores, float32 in little-endian order; lies with the run's blobs. */
+  readonly packed: string;
+}
+
 export interface ScoreResult {
   /** For each batch its scores, float64 in little-endian order as base64; null where they are not finite. */
   readonly scores: readonly (string | null)[];
@@ -83,6 +103,7 @@ export interface Tasks {
   readonly "measure-models": { readonly task: MeasureModelsTask; readonly result: ModelTimings };
   readonly score: { readonly task: ScoreTask; readonly result: ScoreResult };
   readonly evaluate: { readonly task: EvaluateTask; readonly result: EvaluateResult };
+  readonly pass: { readonly task: PassTask; readonly result: PassResult };
 }
 export type TaskName = keyof Tasks;
 export type TaskOf<N extends TaskName> = Tasks[N]["task"];
@@ -95,6 +116,8 @@ export interface TaskContext {
   readonly onProgress: (done: number, total: number) => void;
   /** What has this hash. @throws HalpError HALP_JOB_GONE where nobody has it */
   readonly blob: (sha256: string) => Promise<Uint8Array>;
+  /** Lays bytes down for whoever asked; they take them from there. @returns their SHA-256 */
+  readonly give: (bytes: Uint8Array) => Promise<string>;
 }
 
 /** The fingerprint of a device that goes by a name. */

@@ -1,12 +1,13 @@
 /** `halp worker`: does on this machine what runs on others ask for. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { hostname, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
 import { HalpError, plainError } from "../errors.js";
-import { describeDevice, deviceFingerprint } from "../latency/index.js";
-import { runtimeVersion } from "../runtime/index.js";
+import { type DeviceChoice, describeDevice, deviceFingerprint, type GpuOptions, openMeter } from "../latency/index.js";
+import { runtimeProviders, runtimeVersion } from "../runtime/index.js";
 import { createBlobCache } from "./blob-cache.js";
+import { hashOf, putBlob, readBlob } from "./blobs.js";
 import { absolute } from "./data-access.js";
 import {
   aliveSeconds,
@@ -30,7 +31,10 @@ export interface WorkerOptions {
   readonly redis: string;
   /** What users call this machine; default its host name. */
   readonly name?: string;
-  /** Folders that data may lie below; given, even empty, the worker scores and evaluates, too. */
+  /** What layers are timed on; default the CPU. */
+  readonly device?: DeviceChoice;
+  readonly gpu?: GpuOptions;
+  /** Folders and addresses that data may lie below; given, even empty, the worker scores and evaluates, too. */
   readonly data?: readonly string[];
   /** Ends it: what it is at is given back to be done by another. */
   readonly signal: AbortSignal;
@@ -46,12 +50,13 @@ const cancelPollMs = 1000;
 /**
  * Works until the signal aborts.
  * @throws HalpError HALP_JOBS_MISSING, HALP_REDIS_URL, HALP_REDIS, HALP_DEVICE_NAME; HALP_WORKER_NAME where another worker
- *   has the name; HALP_RUNTIME_MISSING
+ *   has the name; HALP_RUNTIME_MISSING; what opening a GPU refuses
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { signal, onJob } = options;
-  const name = options.name ?? hostname();
+  const { name = hostname(), device = { kind: "cpu" }, gpu = {} } = options;
   checkDeviceName(name);
+  const fingerprint = await fingerprintOf(device, gpu);
   const { flags: _f, memoryBytes: _m, osRelease: _o, governor: _g, load: _l, ...machine } = describeDevice();
   const still: Omit<WorkerInfo, "load" | "task"> = {
     format: "halp.worker/1",
@@ -62,7 +67,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     pid: process.pid,
     ...machine,
     runtime: `onnxruntime-node ${runtimeVersion()}`,
-    fingerprint: namedFingerprint(deviceFingerprint(1), name),
+    providers: runtimeProviders(),
+    device: device.kind === "cpu" ? "cpu" : `${device.kind}:${device.index}`,
+    fingerprint: namedFingerprint(fingerprint, name),
     data: options.data?.map(absolute) ?? null,
   };
   let task: string | null = null;
@@ -77,7 +84,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     },
     (1000 * aliveSeconds) / 4,
   );
-  using performer = createPerformer(name, still.data ?? []);
+  using performer = createPerformer({ name, roots: still.data ?? [], device, gpu });
   const blobs = blobStore(redis);
   const work = async (job: Job<JobData, JobResult>): Promise<JobResult> => {
     const began = performance.now();
@@ -98,6 +105,11 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       warn: (message) => void warnings.push(message),
       onProgress: (done, total) => void job.updateProgress({ done, total }).catch(() => {}),
       blob: (sha256) => blobs(run, sha256),
+      give: async (bytes) => {
+        const sha256 = hashOf(bytes);
+        await putBlob(client, blobKey(run, sha256), bytes);
+        return sha256;
+      },
     };
     let failed: HalpError | undefined;
     try {
@@ -167,6 +179,13 @@ async function leave({ bullmq, client }: RedisConnection, name: string): Promise
   }
 }
 
+/** A GPU is looked at before the worker says that it is ready. */
+async function fingerprintOf(device: DeviceChoice, gpu: GpuOptions): Promise<string> {
+  if (device.kind === "cpu") return deviceFingerprint(1);
+  using meter = await openMeter(device, { threads: 1, pin: "auto", gpu });
+  return meter.fingerprint;
+}
+
 /** Does one thing after another. */
 function createMutex(): <R>(work: () => Promise<R>) => Promise<R> {
   let last: Promise<unknown> = Promise.resolve();
@@ -205,10 +224,8 @@ function blobStore({ client }: RedisConnection): (run: string, sha256: string) =
   return async (run, sha256) => {
     const known = kept.get(sha256);
     if (known) return known;
-    const parts = await client.lrangeBuffer(blobKey(run, sha256), 0, -1);
-    const bytes = Buffer.concat(parts);
-    if (createHash("sha256").update(bytes).digest("hex") !== sha256)
-      throw gone(parts.length === 0 ? "it is not there" : "its bytes do not fit its hash");
+    const bytes = await readBlob(client, blobKey(run, sha256));
+    if (hashOf(bytes) !== sha256) throw gone(bytes.length === 0 ? "it is not there" : "its bytes do not fit its hash");
     kept.set(sha256, bytes);
     return bytes;
   };

@@ -6,7 +6,6 @@ import {
   compareOutputs,
   type DataSource,
   datasetFeeds,
-  evaluate,
   noiseFeeds,
   openSourcesOnce,
   specForModel,
@@ -155,37 +154,25 @@ export async function judgeAccuracy(
   const { analyzed } = data.original;
   const dims = analyzed.types.get(analyzed.graph.outputs[0]?.name ?? "")?.dims ?? [];
   if (!data.judge.labelled || dims.length !== 2) return null;
-  const of = async (model: Model, phase: string) => {
-    const { crew, judgeSource, batchSize } = data;
-    const { threads, signal, onWarning, onProgress } = options;
-    const found = await crew.evaluate({
-      ...{ model, data: judgeSource, batchSize },
-      ...(threads === undefined ? {} : { threads }),
-      ...(signal ? { signal } : {}),
-      ...(onWarning ? { onWarning } : {}),
-      onProgress: ({ done, total }) => onProgress?.({ phase, done, total }),
-    });
-    return found.top1;
-  };
+  const { crew, judgeSource, batchSize } = data;
+  const of = (model: Model, phase: string) => top1({ crew, source: judgeSource, batchSize }, model, options, phase);
   return { dense: await of(dense, "accuracy of the original"), pruned: await of(pruned, "accuracy of the pruned") };
 }
 
-export type JudgeOptions = Pick<PruneOptions, "threads" | "signal" | "onProgress">;
+export type JudgeOptions = Pick<PruneOptions, "threads" | "signal" | "onProgress" | "onWarning" | "crew">;
 
 /** Share of the samples whose label has the highest score. */
 export async function top1(
+  { crew, source, batchSize }: { readonly crew: Crew; readonly source: DataSource; readonly batchSize: number },
   model: Model,
-  dataset: Dataset,
-  batchSize: number,
-  { threads, signal, onProgress }: JudgeOptions,
+  { threads, signal, onProgress, onWarning }: JudgeOptions,
   phase: string,
 ): Promise<number> {
-  using session = createSession(model, { threads: threads ?? 1 });
-  const found = await evaluate({
-    session,
-    dataset,
-    batchSize,
+  const found = await crew.evaluate({
+    ...{ model, data: source, batchSize },
+    ...(threads === undefined ? {} : { threads }),
     ...(signal ? { signal } : {}),
+    ...(onWarning ? { onWarning } : {}),
     onProgress: ({ done, total }) => onProgress?.({ phase, done, total }),
   });
   return found.top1;

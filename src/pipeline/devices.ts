@@ -2,8 +2,7 @@
 import { basename } from "node:path";
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import type { Bench } from "../jobs/index.js";
-import { measureModels } from "../runtime/index.js";
+import { benchHere, type ModelBench } from "../jobs/index.js";
 import { type Oracle, openOracle } from "./oracle.js";
 import type { Budget, DeviceTarget, PruneOptions } from "./types.js";
 
@@ -11,8 +10,8 @@ export interface Device {
   /** What users call it; different from those of the others. */
   readonly name: string;
   readonly oracle: Oracle;
-  /** Where it is measured, if not here. */
-  readonly bench?: Bench;
+  /** Where it is measured: here, where its table is of a device that is not at hand. */
+  readonly bench: ModelBench;
   /** Its budget as a fraction of the dense latency. */
   readonly ratio: number;
   /** Predicted latency of the original. */
@@ -51,8 +50,9 @@ export async function openDevices(
       const oracle = await openOracle({ ...common, ...where }, warnOf);
       const denseNs = await oracle.predictNs(analyzed);
       const predictedNs = oracle.isOwn ? undefined : denseNs;
-      const ratio = ratios?.[d] ?? (await ratioOf(budget, where.bench, options, analyzed, predictedNs));
-      return { name, oracle, ...(where.bench ? { bench: where.bench } : {}), ratio, denseNs };
+      const bench: ModelBench = where.bench ?? benchHere;
+      const ratio = ratios?.[d] ?? (await ratioOf(budget, bench, options, analyzed, predictedNs));
+      return { name, oracle, bench, ratio, denseNs };
     }),
   );
 }
@@ -84,7 +84,7 @@ export function alignmentFor(devices: readonly Device[]): number {
  */
 async function ratioOf(
   budget: Budget,
-  bench: Bench | undefined,
+  bench: ModelBench,
   options: PruneOptions,
   analyzed: AnalyzedGraph,
   predictedNs: number | undefined,
@@ -94,14 +94,14 @@ async function ratioOf(
   if (budget.ns >= dense)
     throw new HalpError(
       "HALP_BUDGET_RANGE",
-      `The network already takes ${(dense / 1e6).toFixed(3)} ms${bench ? ` on ${bench.name}` : predictedNs === undefined ? " here" : ""}, less than the budget of ${(budget.ns / 1e6).toFixed(3)} ms: there is nothing to do.`,
+      `The network already takes ${(dense / 1e6).toFixed(3)} ms${predictedNs !== undefined ? "" : bench === benchHere ? " here" : ` on ${bench.name}`}, less than the budget of ${(budget.ns / 1e6).toFixed(3)} ms: there is nothing to do.`,
     );
   return budget.ns / dense;
 }
 
-async function denseLatency(bench: Bench | undefined, options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
+async function denseLatency(bench: ModelBench, options: PruneOptions, analyzed: AnalyzedGraph): Promise<number> {
   const { threads, pin, signal } = options;
-  const { latencies } = await (bench?.measureModels ?? measureModels)([analyzed.model], {
+  const { latencies } = await bench.measureModels([analyzed.model], {
     inputs: Object.fromEntries(analyzed.inputDims),
     threads: threads ?? 1,
     ...(pin ? { pin } : {}),

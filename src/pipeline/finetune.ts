@@ -11,6 +11,7 @@ import {
 } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
+import type { Crew } from "../jobs/index.js";
 import { readModel, writeModel } from "../onnx/index.js";
 import { classifierOf } from "../operators/classifier.js";
 import { findOperator } from "../operators/index.js";
@@ -19,7 +20,7 @@ import { checkWritable, writeJson } from "./files.js";
 import { openModel } from "./open-model.js";
 import { clearRunFolder, makeRunFolder, runFiles } from "./run-folder.js";
 import { lockRunFolder } from "./run-lock.js";
-import { dataForLoss, formFilesOf, openJudge, trainingLoader } from "./training-data.js";
+import { dataForLoss, formFilesOf, helpersOf, openJudge, trainingLoader } from "./training-data.js";
 import type { DataOptions, Progress } from "./types.js";
 
 export interface FinetuneOptions {
@@ -44,6 +45,8 @@ export interface FinetuneOptions {
   /** Where it is kept between runs which ways to compute a layer are the fastest. */
   readonly cacheDir?: string;
   readonly seed?: number;
+  /** Who evaluates, and makes the passes of steps of several batches; default this process. */
+  readonly crew?: Crew;
   /** Milliseconds between checkpoints within an epoch. Default 60,000. */
   readonly checkpointMs?: number;
   /** What is written into the run's config beside the options: the command that began it. */
@@ -100,6 +103,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     loader: trainingLoader(analyzed, data, options),
     threads: options.threads ?? 1,
     formFiles: formFilesOf(options),
+    ...helpersOf(options),
     ...(teacher ? { teacher } : {}),
   });
   if (!options.resume) await writeJson(runFolder, runFiles.config, configOf(options, loss));
@@ -131,7 +135,8 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
 }
 
 function configOf(options: FinetuneOptions, loss: readonly LossTerm[]): object {
-  const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, loss: _l, ...config } = options;
+  const { signal: _s, onProgress: _p, onWarning: _w, onEpoch: _e, clock: _c, loss: _l, ...rest } = options;
+  const { crew: _crew, ...config } = rest;
   return { format: "halp.config/1", ...config, loss: loss.map(describeTerm) };
 }
 

@@ -1,7 +1,8 @@
 /** The network that a run ends with: found, measured, and searched for again until every budget is met. */
 import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
-import { measureModels, pairOf } from "../runtime/index.js";
+import { benchHere } from "../jobs/index.js";
+import { pairOf } from "../runtime/index.js";
 import type { Device } from "./devices.js";
 import { highest } from "./schedule.js";
 import type { Found, StepSearch } from "./steps.js";
@@ -114,9 +115,9 @@ async function measure(
       measured.push(same);
       continue;
     }
-    const phase = devices.length > 1 && bench ? `measuring on ${name}` : "measuring";
+    const phase = devices.length > 1 && bench !== benchHere ? `measuring on ${name}` : "measuring";
     options.onProgress?.({ phase, done: 0, total: 1 });
-    const timings = await (bench?.measureModels ?? measureModels)([analyzed.model, found.candidate.model.model], {
+    const timings = await bench.measureModels([analyzed.model, found.candidate.model.model], {
       inputs: Object.fromEntries(analyzed.inputDims),
       threads: options.threads ?? 1,
       seed: options.seed ?? 0,

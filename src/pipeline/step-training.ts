@@ -28,7 +28,7 @@ import { type EpochsResult, runEpochs, stepsOf } from "./epochs.js";
 import { defaultLoss } from "./finetune.js";
 import { runFiles } from "./run-folder.js";
 import type { Stage } from "./steps.js";
-import { formFilesOf, openJudge, trainingLoader } from "./training-data.js";
+import { formFilesOf, helpersOf, openJudge, trainingLoader } from "./training-data.js";
 import type { PruneOptions } from "./types.js";
 import { type KeptOf, openWholeWeights, type WholeWeights } from "./whole-weights.js";
 
@@ -98,6 +98,7 @@ export async function openStepTraining(
       loader: trainingLoader(atBatch, data, { ...options, ...(wanted.augment ? { augment: wanted.augment } : {}) }),
       threads: options.threads ?? 1,
       formFiles: formFilesOf(options),
+      ...helpersOf(options),
       only,
       ...(loss.some(needsTeacher) ? { teacher: original.model } : {}),
       ...more,

@@ -1,10 +1,11 @@
 /** What a training works with besides the network: data to learn from and to be judged on, and what is known of this machine. */
 import { join } from "node:path";
 import type { Augmentation, LoaderSpec } from "../data/index.js";
-import { openForModel, specForModel } from "../evaluation/index.js";
-import { type FormFiles, type LossTerm, labelsAsOf } from "../finetune/index.js";
+import { type DataSource, openSourcesOnce, specForModel } from "../evaluation/index.js";
+import { type FormFiles, type Helpers, type LossTerm, labelsAsOf } from "../finetune/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import type { Model } from "../graph/ir.js";
+import { localCrew } from "../jobs/index.js";
 import { deviceFingerprint } from "../latency/index.js";
 import { classifierOf } from "../operators/classifier.js";
 import { type JudgeOptions, top1 } from "./data.js";
@@ -46,11 +47,16 @@ export interface Judge {
 
 /** What a network is judged on: the held-out part of the data, or the same where the source has one part only. */
 export async function openJudge(analyzed: AnalyzedGraph, data: DataOptions, options: JudgeOptions): Promise<Judge> {
-  const dataset = await openForModel(...dataFor(analyzed, data, "test"));
-  const batchSize = [...analyzed.inputDims.values()][0]?.[0] ?? 1;
-  const { labelled } = dataset;
+  const source: DataSource = { kind: "stored", spec: specForModel(...dataFor(analyzed, data, "test")) };
+  const open = openSourcesOnce();
+  const { labelled } = await open(source);
   if (!labelled || !classifierOf(analyzed)) return { labelled };
-  return { labelled, accuracy: (model, phase) => top1(model, dataset, batchSize, options, phase) };
+  const judge = {
+    crew: options.crew ?? localCrew(open),
+    source,
+    batchSize: [...analyzed.inputDims.values()][0]?.[0] ?? 1,
+  };
+  return { labelled, accuracy: (model, phase) => top1(judge, model, options, phase) };
 }
 
 /** Where it is kept which ways to compute a layer are the fastest: in the run, and for this machine where there is a cache. */
@@ -62,4 +68,10 @@ export function formFilesOf(options: {
   const { cacheDir, runFolder, threads } = options;
   const run = join(runFolder, runFiles.forms);
   return cacheDir === undefined ? { run } : { run, cache: join(cacheDir, `${deviceFingerprint(threads)}.forms.json`) };
+}
+
+/** Who helps with the passes of a training's steps: a crew that can. */
+export function helpersOf({ crew, signal, onWarning }: JudgeOptions): { readonly helpers?: Helpers } {
+  const helpers = crew?.helpers?.({ ...(signal ? { signal } : {}), ...(onWarning ? { onWarning } : {}) });
+  return helpers ? { helpers } : {};
 }

@@ -9,7 +9,7 @@ export {
   watchConditions,
 } from "./conditions.js";
 export { randomFeeds } from "./feeds.js";
-export { runtimeVersion } from "./load.js";
+export { runtimeProviders, runtimeVersion } from "./load.js";
 export {
   type InputDims,
   type MeasureOptions,

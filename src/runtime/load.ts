@@ -29,6 +29,8 @@ export interface Runtime {
   readonly version: string;
   readonly Session: new () => NativeSession;
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => unknown;
+  /** Execution providers that came with it. */
+  readonly providers: readonly string[];
 }
 
 let loaded: Runtime | undefined;
@@ -39,13 +41,17 @@ export function loadRuntime(): Runtime {
   const require = createRequire(import.meta.url);
   try {
     const { binding, initOrt } = require("onnxruntime-node/dist/binding.js") as {
-      binding: { InferenceSession: Runtime["Session"] };
+      binding: {
+        InferenceSession: Runtime["Session"];
+        listSupportedBackends: () => readonly { readonly name: string; readonly bundled: boolean }[];
+      };
       initOrt: () => void;
     };
     const { Tensor } = require("onnxruntime-node") as { Tensor: Runtime["Tensor"] };
     const { version } = require("onnxruntime-node/package.json") as { version: string };
     initOrt();
-    loaded = { version, Session: binding.InferenceSession, Tensor };
+    const providers = binding.listSupportedBackends().flatMap(({ name, bundled }) => (bundled ? [name] : []));
+    loaded = { version, Session: binding.InferenceSession, Tensor, providers };
     return loaded;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
@@ -62,4 +68,9 @@ export function loadRuntime(): Runtime {
 /** Version of the installed runtime. @throws HalpError HALP_RUNTIME_MISSING */
 export function runtimeVersion(): string {
   return loadRuntime().version;
+}
+
+/** Execution providers that came with the installed runtime. @throws HalpError HALP_RUNTIME_MISSING */
+export function runtimeProviders(): readonly string[] {
+  return loadRuntime().providers;
 }

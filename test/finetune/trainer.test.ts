@@ -1,10 +1,20 @@
 import t from "tap";
 import { createRandom, fillGaussian } from "../../src/data/index.js";
-import { labelsAsOf, type Optimizer } from "../../src/finetune/index.js";
+import {
+  addPass,
+  labelsAsOf,
+  type Optimizer,
+  openPasser,
+  type PassSum,
+  packedLength,
+  packPass,
+  unpackPass,
+} from "../../src/finetune/index.js";
 import { attr } from "../../src/graph/attributes.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import type { Model } from "../../src/graph/ir.js";
 import { float32Of, int64Tensor } from "../../src/graph/tensors.js";
+import { encodeModel } from "../../src/onnx/index.js";
 import { createSession, floatsOf, floatTensor } from "../../src/runtime/index.js";
 import { checkDirections, copyOf, trainerOf } from "./directions.js";
 import { linearNetwork, patternBatch, residualNetwork } from "./networks.js";
@@ -241,6 +251,33 @@ t.test("two batches accumulated are one of twice the size, where no batch norm l
       data.every((v, i) => Math.abs(v - b.get(name)!.data[i]!) < 1e-5),
       name,
     );
+});
+
+t.test("passes made elsewhere come to the same step, to the last bit", async (t) => {
+  const batches = [5, 6, 7, 8].map((seed) => patternBatch([4, 2, 6, 6], 3, seed));
+  const teacher = residualNetwork("Tanh", 7);
+  for (const [what, more] of Object.entries({
+    labels: { loss: [{ kind: "cross-entropy", labelSmoothing: 0.1 } as const] },
+    teacher: { loss: [{ kind: "outputs" } as const], teacher, optimizer: { kind: "sgd", momentum: 0.9 } as const },
+  })) {
+    const options = { accumulate: 4, clipNorm: 0.5, ...more };
+    using here = trainerOf(residualNetwork(), 4, options);
+    using helped = trainerOf(residualNetwork(), 4, options);
+    using passer = openPasser(encodeModel(helped.graph), structuredClone(helped.recipe), 1);
+    for (let i = 0; i < 3; i++) {
+      const alone = here.step(batches, 0.1);
+      let sum: PassSum | undefined;
+      for (const batch of batches.slice(0, 3)) {
+        const { gradients: _g, scores: _s, ...told } = passer.pass(batch, helped.weights());
+        const packed = packPass(passer.pass(batch, helped.weights()));
+        t.equal(packed.length, packedLength(helped.recipe));
+        sum = addPass(sum, { ...told, ...unpackPass(helped.recipe, packed) });
+      }
+      t.strictSame(helped.step(batches.slice(3), 0.1, sum), alone, `${what}, step ${i}`);
+      t.strictSame(copyOf(helped), copyOf(here), `${what}, weights after step ${i}`);
+    }
+    t.throws(() => helped.step(batches.slice(0, 2), 0.1), { message: /4 batches/ });
+  }
 });
 
 t.test("running statistics follow the batch's, and the trained network infers with them", async (t) => {

@@ -197,6 +197,48 @@ t.test("halp evaluate and halp prune --workers say what they say without", { ski
     t.match(await runHalp([...evaluate, ...words]), { status: 2, stderr: /HALP_OPTION_MISSING/ });
 });
 
+t.test("a training whose steps many make comes to the same weights", { skip, timeout: 180_000 }, async (t) => {
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  const start = (name: string) => startWorker(redis.url, name, ["--data-root", folder]);
+  const workers = [await start("a"), await start("b")];
+  t.teardown(() => Promise.all(workers.map((worker) => worker.kill())));
+  const finetune = (name: string, ...more: string[]) =>
+    runHalp([
+      ...["finetune", at("small.onnx"), "--data", at("data"), "--batch", "16", "--accumulate", "4", "--epochs", "2"],
+      ...["--augment", "flip,crop:1", "--limit", "300", "--seed", "4", "--cache", at("cache"), "--json"],
+      ...["--run", at(`run-${name}`), "-o", at(`${name}.onnx`), ...more],
+    ]);
+  const told = ({ stdout }: { readonly stdout: string }) => {
+    const { log, output: _o, runFolder: _r, ...result } = JSON.parse(stdout);
+    return { ...result, log: log.map(({ seconds: _, ...line }: { readonly seconds: number }) => line) };
+  };
+  const alone = await finetune("alone");
+  t.equal(alone.status, 0, alone.stderr);
+  t.equal(told(alone).steps, 8);
+  const helped = finetune("helped", "--workers", "--redis", redis.url);
+  await workers[0]!.until(/pass/);
+  await workers[0]!.kill();
+  t.equal((await helped).status, 0, (await helped).stderr);
+  t.strictSame(told(await helped), told(alone));
+  t.strictSame(readFileSync(at("helped.onnx")), readFileSync(at("alone.onnx")), "the same bytes");
+  t.same(await leftInRedis(redis), []);
+
+  const loop = (name: string, ...more: string[]) =>
+    runHalp([
+      ...["prune", at("small.onnx"), "--budget", "60%", "--batch", "16", "--table", at("table.json")],
+      ...["--data", at("data"), "--limit", "256", "--steps", "2", "--train-steps", "3", "--train-batch", "16"],
+      ...["--accumulate", "2", "--epochs", "1", "--patience", "0", "--cache", at("cache"), "--tolerance", "99%"],
+      ...["--rounds", "1", "--json", "--run", at(`run-${name}`), "-o", at(`${name}.onnx`), ...more],
+    ]);
+  const pruned = await loop("loop");
+  t.equal(pruned.status, 0, pruned.stderr);
+  const together = await loop("loop-helped", "--workers", "--redis", redis.url);
+  t.equal(together.status, 0, together.stderr);
+  t.strictSame(readFileSync(at("loop-helped.onnx")), readFileSync(at("loop.onnx")), "importance and weights the same");
+  t.same(await leftInRedis(redis), []);
+});
+
 const hash = createHash("sha256").update("{}").digest("hex");
 
 /** Sends a task as somebody may who can write into Redis. */

@@ -45,7 +45,11 @@ async function fill(
   name: string,
   options: { readonly cacheDir?: string; readonly signal?: AbortSignal } = {},
 ) {
-  const table = await createLatencyTable({ ...options, remote: benchOn(fleet, name).openMeter, patienceMs: 0 });
+  const table = await createLatencyTable({
+    ...options,
+    remote: benchOn(fleet, { name, device: "cpu" }).openMeter,
+    patienceMs: 0,
+  });
   const { configsFor } = await network();
   const measured = await measureMissing(
     table,
@@ -78,7 +82,7 @@ t.test("as the page of the docs says: two devices, a table each, plans for one a
     const worker = await startWorker(redis.url, name, [], by);
     t.teardown(() => worker.kill());
   }
-  const [devices, profile, prune, pruneBoth] = lines.filter(([command]) => command !== "worker").map(here);
+  const [devices, profile, prune, pruneBoth, measure] = lines.filter(([command]) => command !== "worker").map(here);
   const listed = JSON.parse((await runHalp([...devices!, "--json"])).stdout);
   t.match(listed, { format: "halp.devices/1", devices: [{ name: "pi5" }, { name: "server" }] });
   const quick = ["--patience", "0", "--cache", at("cache"), "--json"];
@@ -119,6 +123,12 @@ t.test("as the page of the docs says: two devices, a table each, plans for one a
   for (const d of on) t.ok(d.predictedRatio <= d.budgetRatio && d.latencyNs.pruned > 0, d.name);
   t.not(on[0].latencyNs.dense, on[1].latencyNs.dense, "each was measured");
   t.match(JSON.parse(readFileSync(at("run-both/problem.json"), "utf8")).budgets, { pi5: Number, server: Number });
+  const measured = await runHalp([...measure!, "--repeats", "10", "--json"]);
+  t.equal(measured.status, 0, measured.stderr);
+  t.match(JSON.parse(measured.stdout), {
+    ...{ format: "halp.measurement/1", device: "server", ratio: Number },
+    latencyNs: { model: { count: 10 }, against: { count: 10 } },
+  });
   t.same(await leftInRedis(redis), [], "nothing is left in Redis");
 });
 
@@ -245,7 +255,11 @@ t.test("a worker's answers are held against what it was asked", async (t) => {
   const answering = (entries: unknown) =>
     ({ send: async (_: string, task: string) => (task === "describe" ? device : entries) }) as unknown as Fleet;
   const measure = async (entries: unknown) => {
-    using meter = await benchOn(answering(entries), "board").openMeter({ threads: 1, pin: "none", gpu: {} });
+    using meter = await benchOn(answering(entries), { name: "board", device: "cpu" }).openMeter({
+      threads: 1,
+      pin: "none",
+      gpu: {},
+    });
     return await meter.measure(device, layers);
   };
   t.strictSame(await measure([[layers[0]![0], entry]]), [[layers[0]![0], entry]]);

@@ -27,7 +27,7 @@ export async function startRedis(options: { readonly password?: string } = {}): 
   const start = async () => {
     const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
     if (options.password !== undefined) args.push("--requirepass", options.password);
-    child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+    child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
     for await (const text of child.stdout!) if (String(text).includes("Ready to accept")) break;
     child.stdout!.destroy();
   };

@@ -5,6 +5,7 @@ import { cacheFolder } from "../cache-folder.js";
 import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { given } from "../given.js";
+import { openMachines } from "../machines.js";
 import type { OptionValues } from "../options.js";
 import { formatPercent } from "../quantities.js";
 import { resumption } from "../resume.js";
@@ -29,6 +30,8 @@ export const finetuneCommand: CommandSpec = {
     "cache",
     ...recipeOptions,
     "seed",
+    "redis",
+    "workers",
   ],
   readsConfig: true,
   resumes: true,
@@ -39,10 +42,13 @@ export const finetuneCommand: CommandSpec = {
     "halp finetune pruned.onnx --teacher original.onnx --data photos/ --batch 16 --train-loss outputs",
     "halp finetune resnet.onnx --data cifar10/ --batch 128 --epochs 60 --reinitialize --run runs/scratch",
     "halp finetune --resume runs/scratch",
+    "halp finetune pruned.onnx --data /mnt/images --batch 64 --accumulate 8 --workers --redis redis://build-server:6379",
   ],
   run: async ([model = ""], options, context) => {
     const { finetune } = await import("../../pipeline/index.js");
-    const result = await finetune(await finetuneOptions(model, options, context));
+    await using machines = await openMachines(options);
+    const { crew } = machines;
+    const result = await finetune({ ...(await finetuneOptions(model, options, context)), ...given("crew", crew) });
     context.print(result, () => renderTraining(result, context));
     return 0;
   },

@@ -1,5 +1,9 @@
+import { HalpError } from "../../errors.js";
+import type { ModelBench } from "../../jobs/index.js";
 import type { CommandSpec } from "../command.js";
 import { loadModel } from "../load-model.js";
+import { checkTakeModels, type Machines, openMachines } from "../machines.js";
+import type { OptionValues } from "../options.js";
 import { formatNs, formatPercent } from "../quantities.js";
 import { printable } from "../style.js";
 import { renderTable } from "../table.js";
@@ -7,20 +11,23 @@ import { renderTable } from "../table.js";
 export const measureCommand: CommandSpec = {
   name: "measure",
   args: [["<MODEL>", "ONNX file"]],
-  summary: "time a model on this device; with --against, two in one run, interleaved",
-  options: ["against", "input", "batch", "threads", "pin", "repeats", "seed"],
+  summary: "time a model on this device, or on a worker's; with --against, two in one run, interleaved",
+  options: ["against", "input", "batch", "threads", "pin", "repeats", "seed", "device", "redis"],
   readsConfig: true,
   examples: [
     "halp measure model.onnx --batch 64",
     "halp measure small.onnx --against model.onnx --json",
     "halp measure detector.onnx --input x=1x3x320x320 --threads 2",
+    "halp measure small.onnx --against model.onnx --device pi5 --redis redis://build-server:6379",
   ],
   run: async ([path = ""], options, { print, progress, signal, styles, warn, width }) => {
-    const { measureModels } = await import("../../runtime/index.js");
+    await using machines = await openMachines(options);
+    await checkTakeModels(machines.benches);
+    const bench = await benchOf(options, machines);
     // The one that is compared with comes first: ratios are taken to it.
     const paths = options.against === undefined ? [path] : [options.against, path];
     const analyzed = await Promise.all(paths.map((p) => loadModel(p, options)));
-    const timings = await measureModels(
+    const timings = await bench.measureModels(
       analyzed.map((a) => a.model),
       {
         inputs: analyzed.map((a) => Object.fromEntries(a.inputDims)),
@@ -43,6 +50,7 @@ export const measureCommand: CommandSpec = {
     const document = {
       format: "halp.measurement/1",
       model: path,
+      ...(options.redis === undefined ? {} : { device: bench.name }),
       ...comparison,
       latencyNs: {
         model: own,
@@ -75,3 +83,16 @@ export const measureCommand: CommandSpec = {
     return 0;
   },
 };
+
+/** @throws HalpError HALP_DEVICE_OPTION where --device names more or other than one worker */
+async function benchOf({ device, redis }: OptionValues, { benches }: Machines): Promise<ModelBench> {
+  const [bench, ...more] = benches;
+  if (more.length > 0)
+    throw new HalpError("HALP_DEVICE_OPTION", "Whole networks are measured on one device at a time: name one.");
+  if (redis === undefined && device !== undefined && device !== "cpu")
+    throw new HalpError(
+      "HALP_DEVICE_OPTION",
+      `Whole networks are measured on the CPU, here or, with --redis URL, on that of a worker; ${device} is neither.`,
+    );
+  return bench ?? (await import("../../jobs/index.js")).benchHere;
+}

@@ -9,7 +9,7 @@ import type { CommandContext, CommandSpec } from "../command.js";
 import { dataOptionNames, dataOptions } from "../data-options.js";
 import { deviceTargets } from "../device-targets.js";
 import { given } from "../given.js";
-import { openMachines } from "../machines.js";
+import { checkTakeModels, openMachines } from "../machines.js";
 import { networkOptions } from "../network-options.js";
 import type { OptionValues } from "../options.js";
 import { renderPruneResult } from "../render-prune-result.js";
@@ -76,6 +76,7 @@ export const pruneCommand: CommandSpec = {
     const { prune } = await import("../../pipeline/index.js");
     await using machines = await openMachines(options);
     const { crew } = machines;
+    await checkTakeModels(machines.benches);
     const asked = {
       ...(await pruneOptions(model, options, context, machines.benches)),
       ...given("crew", crew),
