@@ -1,7 +1,7 @@
 import { againstHighs, everyChoice } from "./bars/agreement.js";
 import type { BarGroup, BarResult } from "./bars/bar.js";
 import { batch, binding } from "./bars/calls.js";
-import { jointHighs, jointProven } from "./bars/joint.js";
+import { jointHighs, jointProven, severalDevices } from "./bars/joint.js";
 import { oneShot, wide } from "./bars/one-shot.js";
 import { frontier, hard } from "./bars/search.js";
 import { sizes } from "./bars/sizes.js";
@@ -25,6 +25,7 @@ const groups: readonly BarGroup[] = [
   hard,
   frontier,
   jointProven,
+  severalDevices,
   againstHighs,
   jointHighs,
 ];

@@ -1,4 +1,5 @@
 import { bindingShare } from "./tasks/binding-share.js";
+import { devicesProofs } from "./tasks/devices-proofs.js";
 import { againstEveryChoice } from "./tasks/every-choice.js";
 import { frontierPoints } from "./tasks/frontier-points.js";
 import { jointProofs } from "./tasks/joint-proofs.js";
@@ -11,6 +12,7 @@ import { throughput } from "./tasks/throughput.js";
 export const tasks = {
   bindingShare,
   againstEveryChoice,
+  devicesProofs,
   frontierPoints,
   jointProofs,
   stronglyCorrelated,

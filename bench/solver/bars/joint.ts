@@ -40,6 +40,41 @@ export const jointProven: BarGroup = {
   },
 };
 
+export const severalDevices: BarGroup = {
+  name: "devices",
+  seconds: [60, 10],
+  async run({ quick, stop, tell }) {
+    const bar = "one plan for two devices, joint, ResNet-50-like: gap left";
+    const atLeast = "1 % at most, within 200,000 states";
+    const seeds = quick ? 2 : 24;
+    const budgets = [
+      [0.7, 0.68],
+      [0.55, 0.535],
+      [0.45, 0.44],
+    ];
+    const task = { network: "resnet50", seeds, budgets, maxStates: 200_000 } as const;
+    const { result, cut } = await runTask("devicesProofs", task, stop, tell);
+    if (result === null) return [untold(bar, atLeast, `seeds 1 to ${seeds}`, cut ?? "no answer")];
+    const { proven, solved, largestGap, medianSeconds, slowestSeconds } = result;
+    const met = largestGap <= 0.01;
+    return [
+      {
+        bar,
+        atLeast,
+        measured: `${(100 * largestGap).toFixed(3)} % at most; ${proven} of ${solved} proven`,
+        reached: !met ? false : cut === null ? true : null,
+        instances: `seeds 1 to ${seeds}, budgets of ${budgets.map((b) => b.map((r) => +(100 * r).toFixed(1)).join(" and ")).join(", ")} %`,
+        notes: [
+          `a solve ${formatSeconds(medianSeconds)}, slowest ${formatSeconds(slowestSeconds)}`,
+          ...result.unproven.slice(0, 10),
+          ...(cut === null ? [] : [cut]),
+        ],
+        figures: result,
+      },
+    ];
+  },
+};
+
 export const jointHighs: BarGroup = {
   name: "joint-highs",
   seconds: [220, 30],
