@@ -1,5 +1,6 @@
-// Runs compiled tests, each file in a Node of its own, two at a time; tells of each as it ends, then what failed, and ends with the
-// line 'N passed, N failed[, N skipped]' and the exit code that goes with it.
+// Runs compiled tests, each file in a Node of its own, two at a time, and beside them those of test/jobs, which wait more than they
+// work; tells of each as it ends, then what failed, and ends with the line 'N passed, N failed[, N skipped]' and the exit code that
+// goes with it.
 // Arguments: files and folders under build/test; none: all. What each printed lies in build/test-results afterwards.
 //
 // tap's own runner hooks module loaders into every process and every thread that a test starts, for mocks and coverage that
@@ -79,10 +80,11 @@ async function test(file) {
 const asked = process.argv.slice(2);
 const files = (asked.length > 0 ? asked.map((path) => resolve(path)) : [tests]).flatMap(filesOf);
 rmSync(results, { recursive: true, force: true });
-const queue = [...files];
+const waits = (file) => dirname(file) === join(tests, "jobs");
+const [waiting, working] = [files.filter(waits), files.filter((file) => !waits(file))];
 const done = [];
 await Promise.all(
-  Array.from({ length: jobs }, async () => {
+  [waiting, ...Array(jobs).fill(working)].map(async (queue) => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) done.push(await test(file));
   }),
 );
