@@ -4,6 +4,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { didYouMean, HalpError } from "../errors.js";
 import { parseJson } from "../json.js";
+import { atMost } from "./at-most.js";
 import { type Line, openLine, pollMs, type Recipient, type SendOptions } from "./line.js";
 import {
   blobKey,
@@ -106,7 +107,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
 
   const dropBlobs = async (hashes: readonly string[]) => {
     const keys = hashes.map((sha256) => blobKey(run, sha256)).filter((key) => sent.delete(key));
-    if (keys.length > 0) await Promise.race([redis.client.del(...keys).catch(() => {}), sleep(2000)]);
+    if (keys.length > 0) await atMost(2000, redis.client.del(...keys));
   };
 
   const sendBy = async <N extends TaskName>(
@@ -212,12 +213,12 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     },
     [Symbol.asyncDispose]: async () => {
       ending.abort(new HalpError("HALP_CANCELLED", "The run was cancelled."));
-      await Promise.race([Promise.allSettled(open), sleep(8000)]);
+      await atMost(8000, Promise.allSettled(open));
       const clean = async () => {
         for (const line of lines.values()) await line.close();
         if (sent.size > 0) await redis.client.del(...sent);
       };
-      await Promise.race([clean().catch(() => {}), sleep(5000)]);
+      await atMost(5000, clean());
       await redis[Symbol.asyncDispose]();
     },
   };

@@ -1,6 +1,7 @@
 /** The way of a task to those who work a queue off, and of its result back. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { HalpError } from "../errors.js";
+import { atMost } from "./at-most.js";
 import { blobSeconds, cancelKey, type JobData, type JobResult, prefix } from "./names.js";
 import type { RedisConnection } from "./redis.js";
 
@@ -127,8 +128,8 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
         await sleep(250);
       }
     };
-    await Promise.race([work().catch(() => {}), sleep(6000)]);
-    await Promise.race([client.del(cancelKey(id)).catch(() => {}), sleep(1000)]);
+    await atMost(6000, work());
+    await atMost(1000, client.del(cancelKey(id)));
   }
 }
 

@@ -7,6 +7,7 @@ import type { Job } from "bullmq";
 import { HalpError, plainError } from "../errors.js";
 import { describeDevice, deviceFingerprint } from "../latency/index.js";
 import { runtimeVersion } from "../runtime/index.js";
+import { atMost } from "./at-most.js";
 import { createBlobCache } from "./blob-cache.js";
 import {
   aliveSeconds,
@@ -147,8 +148,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await Promise.race([aborted(signal), redis.lost]);
   } finally {
     clearInterval(beat);
-    await Promise.race([Promise.all(queues.map((queue) => queue.close())), sleep(5000)]);
-    await Promise.race([leave(redis, name).catch(() => {}), sleep(3000)]);
+    await atMost(5000, Promise.all(queues.map((queue) => queue.close())));
+    await atMost(3000, leave(redis, name));
   }
 }
 
