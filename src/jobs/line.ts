@@ -110,21 +110,19 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
     );
   }
 
-  /** Nothing is left of a job; one that is being done is broken off first. */
+  /** Nothing is left of a job; one that is being done is broken off first, and one whose worker was lost is not. */
   async function takeAway(id: string): Promise<void> {
     const work = async () => {
       for (;;) {
         const job = await queue.getJob(id);
         if (!job) return;
-        if (await job.isActive()) await client.set(cancelKey(id), "1", "EX", 30);
-        // A worker may take it up at this very moment: then it cannot be removed, and is broken off the next time.
-        else if (
-          await job.remove().then(
-            () => true,
-            () => false,
-          )
-        )
-          return;
+        const isRemoved = await job.remove().then(
+          () => true,
+          () => false,
+        );
+        if (isRemoved) return;
+        // A worker that lives is at it.
+        await client.set(cancelKey(id), "1", "EX", 30);
         await sleep(250);
       }
     };
