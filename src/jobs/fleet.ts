@@ -24,7 +24,7 @@ const version = halpVersion();
 
 export interface FleetOptions {
   readonly redis: string;
-  /** Milliseconds that a device may be silent while work of ours lies there. Default 60,000. */
+  /** Milliseconds that a device may be silent while work of ours lies there, and that Redis may be away. Default 60,000. */
   readonly silenceMs?: number;
 }
 
@@ -78,7 +78,7 @@ const mostWaiting = 8;
 
 /** @throws HalpError HALP_JOBS_MISSING, HALP_REDIS_URL, HALP_REDIS */
 export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions): Promise<Fleet> {
-  const redis = await connectRedis(url);
+  const redis = await connectRedis(url, silenceMs);
   const run = randomUUID();
   const lines = new Map<string, Line>();
   const lineTo = (queue: string, to: Recipient): Line => {
@@ -140,6 +140,9 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     }
   };
 
+  /** Commands wait for a Redis that is away; nobody waits for one that is lost. */
+  const whileThere = <T>(work: Promise<T>): Promise<T> => Promise.race([work, redis.lost]);
+
   /** Work that is broken off when the fleet is closed. */
   const tracked = <T>(work: Promise<T>): Promise<T> => {
     open.add(work);
@@ -149,13 +152,13 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
   };
 
   const fleet: Fleet = {
-    devices: () => readDevices(redis),
+    devices: () => whileThere(readDevices(redis)),
     find: async (name) => findDevice(await fleet.devices(), name),
     send: async (device, name, task, options = {}) => {
       options.signal?.throwIfAborted();
       await fleet.find(device);
       const isAlive = async () => (await redis.client.exists(workerKey(device))) === 1;
-      return await tracked(sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options));
+      return await tracked(whileThere(sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options)));
     },
     share: async function* (name, next, options = {}) {
       let workers = (await shardWorkers(fleet)).length;
@@ -176,7 +179,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
       let unfinished = 0;
       let wake = () => {};
       const sendOut = (task: TaskOf<typeof name>) => {
-        const result = sendBy(line, name, task, { ...options, signal });
+        const result = whileThere(sendBy(line, name, task, { ...options, signal }));
         const one = { result, isDone: false };
         const end = () => {
           one.isDone = true;
@@ -218,7 +221,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
         for (const line of lines.values()) await line.close();
         if (sent.size > 0) await redis.client.del(...sent);
       };
-      await atMost(5000, clean());
+      await atMost(5000, whileThere(clean()));
       await redis[Symbol.asyncDispose]();
     },
   };

@@ -71,19 +71,24 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
       signal?.addEventListener("abort", onAbort, { once: true });
       try {
         await put(name, data, id);
-        let seen = performance.now();
-        for (;;) {
+        let silentMs = 0;
+        for (let before = performance.now(); ; ) {
           if (signal?.aborted) throw signal.reason;
           const asleep = new Promise<void>((resolve) => {
             wake = resolve;
           });
-          const state = await Promise.race([stateOf(id), redis.lost]);
+          const state = await stateOf(id);
           if (state.kind === "done") return state.result;
           if (state.kind === "gone") await put(name, data, id);
-          if (await to.isAlive()) seen = performance.now();
-          else if (performance.now() - seen > silenceMs) throw silent(to.name, silenceMs);
+          const isAlive = await to.isAlive();
+          const now = performance.now();
+          // While Redis was away nothing could be heard.
+          silentMs = isAlive ? 0 : silentMs + Math.min(now - before, 2 * pollMs);
+          before = now;
+          if (silentMs > silenceMs) throw silent(to.name, silenceMs);
           const timer = setTimeout(wake, pollMs);
-          await Promise.race([asleep, redis.lost]).finally(() => clearTimeout(timer));
+          await asleep;
+          clearTimeout(timer);
         }
       } finally {
         signal?.removeEventListener("abort", onAbort);

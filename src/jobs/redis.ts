@@ -15,8 +15,13 @@ export interface RedisConnection extends AsyncDisposable {
 
 /** As long as this a server may be away: restarts, cables. */
 const defaultLostMs = 60_000;
-/** Until then the first connection has to stand. */
+/** Until then the first connection has to stand, and be answered on. */
 const connectMs = 5000;
+/**
+ * A connection that has not answered for so long is given up, and another made. Of a cable that is cut TCP itself would tell
+ * after a quarter of an hour. What blocks in Redis is answered within ten seconds.
+ */
+const answerMs = 15_000;
 
 /**
  * @param url redis:// or, with TLS, rediss://; with user and password where the server asks for them
@@ -31,8 +36,10 @@ export async function connectRedis(url: string, lostMs = defaultLostMs): Promise
     maxRetriesPerRequest: null,
     retryStrategy: (times: number) => Math.min(100 * times, 2000),
     connectTimeout: connectMs,
+    socketTimeout: answerMs,
   };
-  await tryOnce(new ioredis.Redis(url, { ...options, lazyConnect: true, retryStrategy: () => null }), where);
+  const once = { lazyConnect: true, retryStrategy: () => null, socketTimeout: connectMs };
+  await tryOnce(new ioredis.Redis(url, { ...options, ...once }), where);
   const opened: Redis[] = [];
   let giveUp: (error: HalpError) => void = () => {};
   const lost = new Promise<never>((_, reject) => {
@@ -48,19 +55,21 @@ export async function connectRedis(url: string, lostMs = defaultLostMs): Promise
     return client;
   };
   const client = open();
+  let why = "";
+  client.on("error", ({ message }) => {
+    why = `: ${message}`;
+  });
   client.on("close", () => {
-    timer ??= setTimeout(
-      () =>
-        giveUp(
-          new HalpError("HALP_REDIS", `Redis at ${where} has been away for ${lostMs / 1000} seconds.`, { exitCode: 1 }),
-        ),
-      lostMs,
-    );
+    timer ??= setTimeout(() => {
+      const message = `Redis at ${where} has been away for ${lostMs / 1000} seconds${why}.`;
+      giveUp(new HalpError("HALP_REDIS", message, { exitCode: 1 }));
+    }, lostMs);
     timer.unref();
   });
   client.on("ready", () => {
     clearTimeout(timer);
     timer = undefined;
+    why = "";
   });
   return {
     bullmq,

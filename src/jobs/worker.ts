@@ -71,7 +71,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   await using redis = await connectRedis(options.redis);
   const { client, bullmq } = redis;
   const key = workerKey(name);
-  await claim(redis, key, info(), signal);
+  await Promise.race([claim(redis, key, info(), signal), redis.lost]);
   const beat = setInterval(
     () => {
       void client.set(key, JSON.stringify(info()), "EX", aliveSeconds).catch(() => {});
