@@ -113,7 +113,7 @@ async function load(): Promise<[BullMq, Pick<typeof import("ioredis"), "Redis">]
 }
 
 async function tryOnce(client: Redis, where: string): Promise<void> {
-  let why: Error | undefined;
+  let why: NodeJS.ErrnoException | undefined;
   client.on("error", (error: Error) => {
     why ??= error;
   });
@@ -121,16 +121,25 @@ async function tryOnce(client: Redis, where: string): Promise<void> {
     await client.connect();
     await client.ping();
   } catch (cause) {
-    const { message } = why ?? (cause as Error);
+    const { code = "", message } = why ?? (cause as NodeJS.ErrnoException);
     throw new HalpError(
       "HALP_REDIS",
-      `Redis at ${where} cannot be used: ${message}. Is it running, and is the password right?`,
-      {
-        cause,
-        exitCode: 1,
-      },
+      `Redis at ${where} cannot be used: ${message.replace(/\.$/, "")}. ${whatToDo(code, where)}`,
+      { cause, exitCode: 1 },
     );
   } finally {
     client.disconnect();
   }
+}
+
+/** @param code of Node, or of OpenSSL where it does not trust a certificate */
+function whatToDo(code: string, where: string): string {
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return "Give the host by a name or an address that its certificate holds.";
+  if (/SELF_SIGNED_CERT|^UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/.test(code))
+    return "Nobody who is trusted here vouches for its certificate. If it is your own, have its authority trusted: start halp with NODE_EXTRA_CA_CERTS=FILE in its environment, the authority's certificate in PEM.";
+  const tls = where.startsWith("rediss:")
+    ? "does it speak TLS at this port"
+    : "does it ask for TLS (rediss:// in place of redis://)";
+  return `Is it running, is the password right, and ${tls}?`;
 }
