@@ -20,7 +20,7 @@ import { mostBatches } from "./check-task.js";
 import { absolute, liesBelow, markOf } from "./data-access.js";
 import { type Fleet, shardWorkers } from "./fleet.js";
 import type { WorkerInfo } from "./names.js";
-import type { EvaluateTask, PassTask, ScoreTask, ShardTask } from "./tasks.js";
+import type { EvaluateTask, PassResult, PassTask, ScoreTask, ShardTask } from "./tasks.js";
 
 /** Batches of the size that the network was analysed with. */
 export interface ScoreJob extends Omit<SaliencyOptions, "batches" | "batchCount"> {
@@ -192,12 +192,16 @@ export function crewOf(fleet: Fleet): Crew {
           let next = 0;
           const task = (): PassTask | undefined =>
             next < count ? { ...same, from: from + next++, count: 1 } : undefined;
+          const taken = new Map<string, Uint8Array>();
+          const onResult = async (result: unknown) => {
+            const { packed } = result as PassResult;
+            taken.set(packed, await fleet.take(packed));
+          };
           let sum: PassSum | undefined;
-          for await (const { packed, ...told } of fleet.share("pass", task, {
-            ...controls({ blobs, signal, onWarning }),
-            kept,
-          })) {
-            const arrays = unpackPass(recipe, float32(await fleet.take(packed), length));
+          const sharing = { ...controls({ blobs, signal, onWarning }), kept, onResult };
+          for await (const { packed, ...told } of fleet.share("pass", task, sharing)) {
+            const arrays = unpackPass(recipe, float32(taken.get(packed) ?? new Uint8Array(), length));
+            taken.delete(packed);
             sum = addPass(sum, { passes: 1, ...told, ...arrays });
           }
           return sum as PassSum;

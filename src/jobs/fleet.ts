@@ -4,6 +4,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { didYouMean, HalpError } from "../errors.js";
 import { parseJson } from "../json.js";
+import { atMost } from "./at-most.js";
 import { hashOf, putBlob, readBlob } from "./blobs.js";
 import { type Line, openLine, pollMs, type Recipient, type SendOptions } from "./line.js";
 import { blobKey, blobSeconds, type JobData, queueOf, shardQueue, type WorkerInfo, workerKey } from "./names.js";
@@ -15,7 +16,7 @@ const version = halpVersion();
 
 export interface FleetOptions {
   readonly redis: string;
-  /** Milliseconds that a device may be silent while work of ours lies there. Default 60,000. */
+  /** Milliseconds that a device may be silent while work of ours lies there, and that Redis may be away. Default 60,000. */
   readonly silenceMs?: number;
 }
 
@@ -71,7 +72,7 @@ const mostWaiting = 8;
 
 /** @throws HalpError HALP_JOBS_MISSING, HALP_REDIS_URL, HALP_REDIS */
 export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions): Promise<Fleet> {
-  const redis = await connectRedis(url);
+  const redis = await connectRedis(url, silenceMs);
   const run = randomUUID();
   const lines = new Map<string, Line>();
   const lineTo = (queue: string, to: Recipient): Line => {
@@ -97,7 +98,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
 
   const dropBlobs = async (hashes: readonly string[]) => {
     const keys = hashes.map((sha256) => blobKey(run, sha256)).filter((key) => sent.delete(key));
-    if (keys.length > 0) await Promise.race([redis.client.del(...keys).catch(() => {}), sleep(2000)]);
+    if (keys.length > 0) await atMost(2000, redis.client.del(...keys));
   };
 
   const sendBy = async <N extends TaskName>(
@@ -120,7 +121,10 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
           name: device,
         } = await line.do(name, data, `${id}-${again}`, silenceMs, { ...options, signal });
         for (const warning of warnings) options.onWarning?.(`${device}: ${warning}`);
-        if (!error) return result as never;
+        if (!error) {
+          await options.onResult?.(result);
+          return result as never;
+        }
         const { code, message, ...fields } = error;
         throw new HalpError(code, `${device}: ${message}`, fields);
       } catch (error) {
@@ -131,6 +135,9 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     }
   };
 
+  /** Commands wait for a Redis that is away; nobody waits for one that is lost. */
+  const whileThere = <T>(work: Promise<T>): Promise<T> => Promise.race([work, redis.lost]);
+
   /** Work that is broken off when the fleet is closed. */
   const tracked = <T>(work: Promise<T>): Promise<T> => {
     open.add(work);
@@ -140,13 +147,13 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
   };
 
   const fleet: Fleet = {
-    devices: () => readDevices(redis),
+    devices: () => whileThere(readDevices(redis)),
     find: async (name) => findDevice(await fleet.devices(), name),
     send: async (device, name, task, options = {}) => {
       options.signal?.throwIfAborted();
       await fleet.find(device);
       const isAlive = async () => (await redis.client.exists(workerKey(device))) === 1;
-      return await tracked(sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options));
+      return await tracked(whileThere(sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options)));
     },
     share: async function* (name, next, options = {}) {
       let workers = (await shardWorkers(fleet)).length;
@@ -167,7 +174,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
       let unfinished = 0;
       let wake = () => {};
       const sendOut = (task: TaskOf<typeof name>) => {
-        const result = sendBy(line, name, task, { ...options, signal });
+        const result = whileThere(sendBy(line, name, task, { ...options, signal }));
         const one = { result, isDone: false };
         const end = () => {
           one.isDone = true;
@@ -204,7 +211,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     },
     take: async (sha256) => {
       const key = blobKey(run, sha256);
-      const bytes = await Promise.race([readBlob(redis.client, key), redis.lost]);
+      const bytes = await whileThere(readBlob(redis.client, key));
       if (hashOf(bytes) !== sha256)
         throw new HalpError("HALP_JOB_GONE", "What a worker came to is not there any more.", { exitCode: 1 });
       await redis.client.del(key);
@@ -212,14 +219,14 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     },
     [Symbol.asyncDispose]: async () => {
       ending.abort(new HalpError("HALP_CANCELLED", "The run was cancelled."));
-      await Promise.race([Promise.allSettled(open), sleep(8000)]);
+      await atMost(8000, Promise.allSettled(open));
       const clean = async () => {
         for (const line of lines.values()) await line.close();
         // What workers laid down and nobody took is among them.
         const keys = await scan(redis, blobKey(run, "*"));
         if (keys.length > 0) await redis.client.del(...keys);
       };
-      await Promise.race([clean().catch(() => {}), sleep(5000)]);
+      await atMost(5000, whileThere(clean()));
       await redis[Symbol.asyncDispose]();
     },
   };

@@ -1,6 +1,7 @@
 /** The way of a task to those who work a queue off, and of its result back. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { HalpError } from "../errors.js";
+import { atMost } from "./at-most.js";
 import { blobSeconds, cancelKey, type JobData, type JobResult, prefix } from "./names.js";
 import type { RedisConnection } from "./redis.js";
 
@@ -15,6 +16,8 @@ export interface SendOptions {
   readonly onWarning?: (message: string) => void;
   /** What the task names by the SHA-256 of its bytes. */
   readonly blobs?: ReadonlyMap<string, Uint8Array>;
+  /** What has to be done with a result before its task counts as done: HALP_JOB_GONE has the task done again. */
+  readonly onResult?: (result: unknown) => Promise<void>;
   /** Such blobs, but that later tasks name, too: they stay until the fleet is closed. */
   readonly kept?: ReadonlyMap<string, Uint8Array>;
 }
@@ -72,19 +75,24 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
       signal?.addEventListener("abort", onAbort, { once: true });
       try {
         await put(name, data, id);
-        let seen = performance.now();
-        for (;;) {
+        let silentMs = 0;
+        for (let before = performance.now(); ; ) {
           if (signal?.aborted) throw signal.reason;
           const asleep = new Promise<void>((resolve) => {
             wake = resolve;
           });
-          const state = await Promise.race([stateOf(id), redis.lost]);
+          const state = await stateOf(id);
           if (state.kind === "done") return state.result;
           if (state.kind === "gone") await put(name, data, id);
-          if (await to.isAlive()) seen = performance.now();
-          else if (performance.now() - seen > silenceMs) throw silent(to.name, silenceMs);
+          const isAlive = await to.isAlive();
+          const now = performance.now();
+          // While Redis was away nothing could be heard.
+          silentMs = isAlive ? 0 : silentMs + Math.min(now - before, 2 * pollMs);
+          before = now;
+          if (silentMs > silenceMs) throw silent(to.name, silenceMs);
           const timer = setTimeout(wake, pollMs);
-          await Promise.race([asleep, redis.lost]).finally(() => clearTimeout(timer));
+          await asleep;
+          clearTimeout(timer);
         }
       } finally {
         signal?.removeEventListener("abort", onAbort);
@@ -111,26 +119,24 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
     );
   }
 
-  /** Nothing is left of a job; one that is being done is broken off first. */
+  /** Nothing is left of a job; one that is being done is broken off first, and one whose worker was lost is not. */
   async function takeAway(id: string): Promise<void> {
     const work = async () => {
       for (;;) {
         const job = await queue.getJob(id);
         if (!job) return;
-        if (await job.isActive()) await client.set(cancelKey(id), "1", "EX", 30);
-        // A worker may take it up at this very moment: then it cannot be removed, and is broken off the next time.
-        else if (
-          await job.remove().then(
-            () => true,
-            () => false,
-          )
-        )
-          return;
+        const isRemoved = await job.remove().then(
+          () => true,
+          () => false,
+        );
+        if (isRemoved) return;
+        // A worker that lives is at it.
+        await client.set(cancelKey(id), "1", "EX", 30);
         await sleep(250);
       }
     };
-    await Promise.race([work().catch(() => {}), sleep(6000)]);
-    await Promise.race([client.del(cancelKey(id)).catch(() => {}), sleep(1000)]);
+    await atMost(6000, work());
+    await atMost(1000, client.del(cancelKey(id)));
   }
 }
 

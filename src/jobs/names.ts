@@ -64,8 +64,8 @@ export const blobKey = (run: string, sha256: string): string => `${prefix}:run:$
 export const aliveSeconds = 15;
 /** Blobs are forgotten after so long, if a run that was killed did not take them away. */
 export const blobSeconds = 3600;
-/** Bytes of a blob a part. */
-export const partBytes = 2 ** 25;
+/** Bytes of a blob a part. Each is answered: so on a slow line, too, something is heard again and again. */
+export const partBytes = 2 ** 20;
 
 /** What lies in a job. */
 export interface JobData {

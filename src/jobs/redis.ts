@@ -15,8 +15,13 @@ export interface RedisConnection extends AsyncDisposable {
 
 /** As long as this a server may be away: restarts, cables. */
 const defaultLostMs = 60_000;
-/** Until then the first connection has to stand. */
+/** Until then the first connection has to stand, and be answered on. */
 const connectMs = 5000;
+/**
+ * A connection that has not answered for so long is given up, and another made. Of a cable that is cut TCP itself would tell
+ * after a quarter of an hour. What blocks in Redis is answered within ten seconds.
+ */
+const answerMs = 15_000;
 
 /**
  * @param url redis:// or, with TLS, rediss://; with user and password where the server asks for them
@@ -31,8 +36,10 @@ export async function connectRedis(url: string, lostMs = defaultLostMs): Promise
     maxRetriesPerRequest: null,
     retryStrategy: (times: number) => Math.min(100 * times, 2000),
     connectTimeout: connectMs,
+    socketTimeout: answerMs,
   };
-  await tryOnce(new ioredis.Redis(url, { ...options, lazyConnect: true, retryStrategy: () => null }), where);
+  const once = { lazyConnect: true, retryStrategy: () => null, socketTimeout: connectMs };
+  await tryOnce(new ioredis.Redis(url, { ...options, ...once }), where);
   const opened: Redis[] = [];
   let giveUp: (error: HalpError) => void = () => {};
   const lost = new Promise<never>((_, reject) => {
@@ -48,19 +55,21 @@ export async function connectRedis(url: string, lostMs = defaultLostMs): Promise
     return client;
   };
   const client = open();
+  let why = "";
+  client.on("error", ({ message }) => {
+    why = `: ${message}`;
+  });
   client.on("close", () => {
-    timer ??= setTimeout(
-      () =>
-        giveUp(
-          new HalpError("HALP_REDIS", `Redis at ${where} has been away for ${lostMs / 1000} seconds.`, { exitCode: 1 }),
-        ),
-      lostMs,
-    );
+    timer ??= setTimeout(() => {
+      const message = `Redis at ${where} has been away for ${lostMs / 1000} seconds${why}.`;
+      giveUp(new HalpError("HALP_REDIS", message, { exitCode: 1 }));
+    }, lostMs);
     timer.unref();
   });
   client.on("ready", () => {
     clearTimeout(timer);
     timer = undefined;
+    why = "";
   });
   return {
     bullmq,
@@ -104,7 +113,7 @@ async function load(): Promise<[BullMq, Pick<typeof import("ioredis"), "Redis">]
 }
 
 async function tryOnce(client: Redis, where: string): Promise<void> {
-  let why: Error | undefined;
+  let why: NodeJS.ErrnoException | undefined;
   client.on("error", (error: Error) => {
     why ??= error;
   });
@@ -112,16 +121,25 @@ async function tryOnce(client: Redis, where: string): Promise<void> {
     await client.connect();
     await client.ping();
   } catch (cause) {
-    const { message } = why ?? (cause as Error);
+    const { code = "", message } = why ?? (cause as NodeJS.ErrnoException);
     throw new HalpError(
       "HALP_REDIS",
-      `Redis at ${where} cannot be used: ${message}. Is it running, and is the password right?`,
-      {
-        cause,
-        exitCode: 1,
-      },
+      `Redis at ${where} cannot be used: ${message.replace(/\.$/, "")}. ${whatToDo(code, where)}`,
+      { cause, exitCode: 1 },
     );
   } finally {
     client.disconnect();
   }
+}
+
+/** @param code of Node, or of OpenSSL where it does not trust a certificate */
+function whatToDo(code: string, where: string): string {
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return "Give the host by a name or an address that its certificate holds.";
+  if (/SELF_SIGNED_CERT|^UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/.test(code))
+    return "Nobody who is trusted here vouches for its certificate. If it is your own, have its authority trusted: start halp with NODE_EXTRA_CA_CERTS=FILE in its environment, the authority's certificate in PEM.";
+  const tls = where.startsWith("rediss:")
+    ? "does it speak TLS at this port"
+    : "does it ask for TLS (rediss:// in place of redis://)";
+  return `Is it running, is the password right, and ${tls}?`;
 }

@@ -6,6 +6,7 @@ import type { Job } from "bullmq";
 import { HalpError, plainError } from "../errors.js";
 import { type DeviceChoice, describeDevice, deviceFingerprint, type GpuOptions, openMeter } from "../latency/index.js";
 import { runtimeProviders, runtimeVersion } from "../runtime/index.js";
+import { atMost } from "./at-most.js";
 import { createBlobCache } from "./blob-cache.js";
 import { hashOf, putBlob, readBlob } from "./blobs.js";
 import { absolute } from "./data-access.js";
@@ -77,7 +78,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   await using redis = await connectRedis(options.redis);
   const { client, bullmq } = redis;
   const key = workerKey(name);
-  await claim(redis, key, info(), signal);
+  await Promise.race([claim(redis, key, info(), signal), redis.lost]);
   const beat = setInterval(
     () => {
       void client.set(key, JSON.stringify(info()), "EX", aliveSeconds).catch(() => {});
@@ -159,8 +160,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await Promise.race([aborted(signal), redis.lost]);
   } finally {
     clearInterval(beat);
-    await Promise.race([Promise.all(queues.map((queue) => queue.close())), sleep(5000)]);
-    await Promise.race([leave(redis, name).catch(() => {}), sleep(3000)]);
+    await atMost(5000, Promise.all(queues.map((queue) => queue.close())));
+    await atMost(3000, leave(redis, name));
   }
 }
 

@@ -1,7 +1,7 @@
-/** A Redis of the test's own on loopback, and workers in processes of their own. */
+/** A Redis of the test's own, and workers in processes of their own. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,22 +12,49 @@ import { halpMain } from "../cli/run-halp.js";
 /** For `skip`: false where there is a server to start. */
 export const noRedis = spawnSync("redis-server", ["--version"]).status === 0 ? false : "redis-server is not installed";
 
+/** For `skip`: false where that server speaks TLS, and there is an `openssl` to make certificates. */
+export const noTls = tryTls();
+
+function tryTls(): false | string {
+  // A server that was built without TLS does not know the word.
+  if (spawnSync("redis-server", ["--tls-port", "none"], { encoding: "utf8" }).stderr?.includes("Bad directive"))
+    return "redis-server is built without TLS";
+  return spawnSync("openssl", ["version"]).status === 0 ? false : "openssl is not installed";
+}
+
+export interface RedisOptions {
+  readonly password?: string;
+  /** The address that it listens at. Default 127.0.0.1. */
+  readonly bind?: string;
+  /** Files; with them it speaks nothing but TLS. */
+  readonly tls?: { readonly authority: string; readonly certificate: string; readonly key: string };
+  /** The command that it is started with. */
+  readonly by?: readonly string[];
+}
+
 export interface RedisServer {
   readonly url: string;
+  connect(): Redis;
   /** Ends it as a power cut would: all it holds is lost. */
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startRedis(options: { readonly password?: string } = {}): Promise<RedisServer> {
-  const port = await freePort();
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const { password, bind = "127.0.0.1", tls, by = [] } = options;
+  const port = String(await freePort());
   const folder = mkdtempSync(join(tmpdir(), "halp-redis-"));
+  const args = ["--bind", bind, "--save", "", "--appendonly", "no", "--dir", folder];
+  if (password !== undefined) args.push("--requirepass", password);
+  if (tls) {
+    args.push("--port", "0", "--tls-port", port, "--tls-auth-clients", "no");
+    args.push("--tls-ca-cert-file", tls.authority, "--tls-cert-file", tls.certificate, "--tls-key-file", tls.key);
+  } else args.push("--port", port);
   let child: ChildProcess | undefined;
   const start = async () => {
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
-    if (options.password !== undefined) args.push("--requirepass", options.password);
-    child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
+    const [command = "", ...words] = [...by, "redis-server", ...args];
+    child = spawn(command, words, { stdio: ["ignore", "pipe", "ignore"] });
     for await (const text of child.stdout!) if (String(text).includes("Ready to accept")) break;
     child.stdout!.destroy();
   };
@@ -38,9 +65,10 @@ export async function startRedis(options: { readonly password?: string } = {}): 
     await ended;
   };
   await start();
-  const password = options.password === undefined ? "" : `:${options.password}@`;
+  const url = `${tls ? "rediss" : "redis"}://${password === undefined ? "" : `:${password}@`}${bind}:${port}`;
   return {
-    url: `redis://${password}127.0.0.1:${port}`,
+    url,
+    connect: () => new Redis(url, tls ? { tls: { ca: readFileSync(tls.authority) } } : {}),
     start,
     kill,
     stop: async () => {
@@ -51,14 +79,14 @@ export async function startRedis(options: { readonly password?: string } = {}): 
 }
 
 /** What lies in Redis beside what workers put there for themselves. */
-export async function leftInRedis({ url }: RedisServer): Promise<string[]> {
-  const client = new Redis(url);
+export async function leftInRedis({ connect }: RedisServer): Promise<string[]> {
+  const client = connect();
   const keys = await client.keys("*");
   client.disconnect();
   return keys
     .filter(
       (key) =>
-        !/^halp:(worker:[a-z0-9]+|(device\.[a-z0-9]+|shards\.[0-9.]+):(id|meta|events|marker|stalled-check))$/.test(
+        !/^halp:(worker:[a-z0-9]+|(device\.[a-z0-9]+|shards\.[0-9.]+):(id|meta|events|marker|stalled|stalled-check))$/.test(
           key,
         ),
     )
@@ -66,7 +94,7 @@ export async function leftInRedis({ url }: RedisServer): Promise<string[]> {
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
+  const server = createServer().listen(0);
   await once(server, "listening");
   const { port } = server.address() as { port: number };
   server.close();
