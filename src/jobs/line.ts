@@ -7,6 +7,8 @@ import type { RedisConnection } from "./redis.js";
 
 /** How often it is looked whether a job is done, where no event told of it. */
 export const pollMs = 2000;
+/** A worker that is still at a job so long after that was cancelled is taken for dead. */
+const lettingGoMs = 3000;
 /** What may go well the next time. */
 const passing = new Set(["HALP_JOB_GONE", "HALP_CHILD_ENDED", "HALP_CANCELLED"]);
 
@@ -121,8 +123,9 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
 
   /** Nothing is left of a job; one that is being done is broken off first, and one whose worker was lost is not. */
   async function takeAway(id: string): Promise<void> {
+    const began = performance.now();
     const work = async () => {
-      for (;;) {
+      for (; ; await sleep(250)) {
         const job = await queue.getJob(id);
         if (!job) return;
         const isRemoved = await job.remove().then(
@@ -132,7 +135,10 @@ export function openLine(redis: RedisConnection, queueName: string, to: Recipien
         if (isRemoved) return;
         // A worker that lives is at it.
         await client.set(cancelKey(id), "1", "EX", 30);
-        await sleep(250);
+        if (performance.now() - began < lettingGoMs) continue;
+        // The lock of a worker that was killed stands for some seconds yet, and then another would take up the job.
+        await client.del(queue.toKey(`${id}:lock`));
+        await client.srem(queue.toKey("stalled"), id);
       }
     };
     await atMost(6000, work());

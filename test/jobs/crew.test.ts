@@ -91,9 +91,10 @@ t.test("1, 2 and 3 workers, some of them killed, score as one process does", { s
   const controller = new AbortController();
   const stopped = crew.score({ ...long, signal: controller.signal });
   await sleep(300);
+  await workers[1]!.kill();
   controller.abort(new Error("no more"));
   await t.rejects(stopped, { message: "no more" });
-  t.same(await leftInRedis(redis), []);
+  t.same(await leftInRedis(redis), [], "nothing is left, not even of what a killed worker was at");
   for (const worker of workers) await worker.kill("SIGINT");
 });
 
