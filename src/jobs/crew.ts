@@ -1,10 +1,10 @@
 /** Who scores and evaluates: this process, or the workers of a fleet. The sums, and so the results, are the same. */
 
 import { setImmediate } from "node:timers/promises";
-import { type Dataset, epochOptions, type LoaderSpec } from "../data/index.js";
+import type { Dataset } from "../data/index.js";
 import { HalpError } from "../errors.js";
 import { type DataSource, type Evaluation, evaluate, evaluationOf, openSourcesOnce } from "../evaluation/index.js";
-import { addPass, type Helpers, type PassSum, packedLength, unpackPass } from "../finetune/index.js";
+import type { Helpers } from "../finetune/index.js";
 import type { Model } from "../graph/ir.js";
 import { encodeModel } from "../onnx/index.js";
 import { createSession } from "../runtime/index.js";
@@ -19,8 +19,10 @@ import { hashOf } from "./blobs.js";
 import { mostBatches } from "./check-task.js";
 import { absolute, liesBelow, markOf } from "./data-access.js";
 import { type Fleet, shardWorkers } from "./fleet.js";
+import { helpersOn } from "./helpers.js";
+import type { SendOptions } from "./line.js";
 import type { WorkerInfo } from "./names.js";
-import type { EvaluateTask, PassResult, PassTask, ScoreTask, ShardTask } from "./tasks.js";
+import type { EvaluateTask, ScoreTask, ShardTask } from "./tasks.js";
 
 /** Batches of the size that the network was analysed with. */
 export interface ScoreJob extends Omit<SaliencyOptions, "batches" | "batchCount"> {
@@ -161,64 +163,10 @@ export function crewOf(fleet: Fleet): Crew {
       return evaluationOf(parts, dataset);
     },
     helpers: ({ signal, onWarning = () => {} }) => {
-      let ready: { readonly key: string; readonly shared: Awaited<ReturnType<typeof begin>>["shared"] } | undefined;
-      /** Looked at once a training, not once a step. */
-      const dataOf = async ({ dataset }: LoaderSpec) => {
-        const key = JSON.stringify(dataset);
-        if (ready?.key !== key)
-          ready = { key, shared: (await begin({ kind: "stored", spec: dataset }, onWarning)).shared };
-        return ready.shared;
-      };
-      return {
-        passes: async ({ graph, recipe, weights, loader, epoch, from, count, threads }) => {
-          const length = packedLength(recipe);
-          if (4 * length > mostPassBytes) throw tooLarge(length);
-          const data = await dataOf(loader);
-          const { batchSize, dropLast: _, ...samples } = epochOptions(loader, epoch);
-          const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
-          const kept = new Map([graph, Buffer.from(JSON.stringify(recipe))].map((b) => [hashOf(b), b]));
-          const [graphHash = "", recipeHash = ""] = kept.keys();
-          const blobs = new Map([[hashOf(bytes), bytes]]);
-          const [weightsHash = ""] = blobs.keys();
-          const same = {
-            ...data,
-            graph: graphHash,
-            recipe: recipeHash,
-            weights: weightsHash,
-            batchSize,
-            samples,
-            threads,
-          };
-          let next = 0;
-          const task = (): PassTask | undefined =>
-            next < count ? { ...same, from: from + next++, count: 1 } : undefined;
-          const taken = new Map<string, Uint8Array>();
-          const onResult = async (result: unknown) => {
-            const { packed } = result as PassResult;
-            taken.set(packed, await fleet.take(packed));
-          };
-          let sum: PassSum | undefined;
-          const sharing = { ...controls({ blobs, signal, onWarning }), kept, onResult };
-          for await (const { packed, ...told } of fleet.share("pass", task, sharing)) {
-            const arrays = unpackPass(recipe, float32(taken.get(packed) ?? new Uint8Array(), length));
-            taken.delete(packed);
-            sum = addPass(sum, { passes: 1, ...told, ...arrays });
-          }
-          return sum as PassSum;
-        },
-      };
+      const sharedOf = async (source: DataSource) => (await begin(source, onWarning)).shared;
+      return helpersOn(fleet, sharedOf, controls({ signal, onWarning }));
     },
   };
-}
-
-/** What a pass may send back. Beyond it the network takes longer to carry it than a pass takes. */
-const mostPassBytes = 2 ** 26;
-
-function tooLarge(numbers: number): HalpError {
-  return new HalpError(
-    "HALP_TRAINING_OPTION",
-    `Each pass would send back ${(numbers / 1e6).toFixed(0)} million gradients, more than is of use: leave out --workers, or train on a cluster (docs/pytorch.md).`,
-  );
 }
 
 /** Cuts batches into tasks of about {@link taskSeconds}, as far as it is known what a batch takes. */
@@ -242,22 +190,10 @@ function cutUp<T>(total: number, make: (part: Pick<ShardTask, "from" | "count">)
 }
 
 function controls({
-  blobs,
   signal,
-  onWarning,
-}: {
-  readonly blobs: ReadonlyMap<string, Uint8Array>;
-  readonly signal: AbortSignal | undefined;
-  readonly onWarning: (message: string) => void;
-}) {
-  return { blobs, onWarning, ...(signal ? { signal } : {}) };
-}
-
-/** @throws HalpError HALP_JOB_RESULT */
-function float32(bytes: Uint8Array, count: number): Float32Array {
-  if (bytes.length !== 4 * count)
-    throw new HalpError("HALP_JOB_RESULT", "A worker answers with gradients of another network.", { exitCode: 1 });
-  return new Float32Array(Uint8Array.from(bytes).buffer);
+  ...others
+}: Omit<SendOptions, "signal"> & { readonly signal: AbortSignal | undefined }): SendOptions {
+  return { ...others, ...(signal ? { signal } : {}) };
 }
 
 /** @throws HalpError HALP_JOB_RESULT */

@@ -10,9 +10,11 @@ import { Redis } from "ioredis";
 import t from "tap";
 import { analyzeCoupling } from "../../src/coupling/index.js";
 import { type DataSource, specForModel } from "../../src/evaluation/index.js";
+import type { PassRecipe, PassWork } from "../../src/finetune/index.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { createBlobCache } from "../../src/jobs/blob-cache.js";
-import { crewOf, type Fleet, localCrew, openFleet, type ScoreJob } from "../../src/jobs/index.js";
+import { helpersOn } from "../../src/jobs/helpers.js";
+import { crewOf, type Fleet, localCrew, openFleet, type ScoreJob, type SendOptions } from "../../src/jobs/index.js";
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import type { Saliency } from "../../src/saliency/index.js";
@@ -238,6 +240,45 @@ t.test("a training whose steps many make comes to the same weights", { skip, tim
   t.equal(together.status, 0, together.stderr);
   t.strictSame(readFileSync(at("loop-helped.onnx")), readFileSync(at("loop.onnx")), "importance and weights the same");
   t.same(await leftInRedis(redis), []);
+});
+
+t.test("what workers make of a pass is held against what they were asked", async (t) => {
+  const named = (name: string, ...dims: number[]) => ({ name, dims });
+  const recipe: PassRecipe = {
+    ...{ input: named("x", 4, 3), labels: [], weights: [named("w", 3)], zeros: [], loss: "l", terms: ["l"], passes: 3 },
+    ...{ gradients: [named("dw", 3)], scores: [{ ...named("s", 2), value: "v" }] },
+  };
+  const work: PassWork = {
+    ...{ graph: Buffer.from("graph"), recipe, weights: Float32Array.of(1, 2, 3), threads: 1 },
+    ...{ loader: { dataset: { path: at("data") }, batchSize: 4, seed: 1 }, epoch: 0, from: 3, count: 2 },
+  };
+  const asked: { readonly from: number }[] = [];
+  const passes = (results: readonly object[], bytes = 20, more = work) => {
+    const fleet = {
+      share: async function* (_: string, next: () => { readonly from: number } | undefined, options: SendOptions) {
+        for (const result of results) {
+          asked.push(next()!);
+          await options.onResult?.(result);
+          yield result;
+        }
+      },
+      take: async () => Buffer.from(Float32Array.from({ length: bytes / 4 }, (_, i) => i).buffer),
+    } as unknown as Fleet;
+    return helpersOn(fleet, async () => ({ data: stored(), mark: { size: 1, sha256: hash } }), {}).passes(more);
+  };
+  const one = { loss: 0.5, terms: [0.5], correct: 2, packed: "a" };
+  const sum = await passes([one, { ...one, packed: "b" }]);
+  t.match(sum, { passes: 2, loss: 1, terms: [1], correct: 4 });
+  t.strictSame([sum.gradients, sum.scores], [[Float32Array.of(0, 2, 4)], [Float32Array.of(6, 8)]]);
+  t.match(asked, [{ from: 3, count: 1 }, { from: 4 }]);
+  t.ok(Number.isNaN((await passes([{ ...one, loss: null }])).loss), "JSON has no NaN");
+  await t.rejects(passes([one], 24), { code: "HALP_JOB_RESULT" });
+  await t.rejects(passes([{ ...one, terms: [1, 2] }]), { code: "HALP_JOB_RESULT" });
+  const large = { ...recipe, gradients: [named("dw", 5000, 5000)] };
+  await t.rejects(passes([one], 20, { ...work, recipe: large }), {
+    code: "HALP_TRAINING_OPTION",
+    message: /25 million/,
+  });
 });
 
 const hash = createHash("sha256").update("{}").digest("hex");
