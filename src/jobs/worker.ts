@@ -131,6 +131,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const how = {
     connection: client,
     prefix,
+    // Stands in a job that is being done: by whom.
+    name,
     concurrency: 1,
     lockDuration: lockMs,
     stalledInterval: lockMs / 2,

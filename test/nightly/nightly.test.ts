@@ -1,6 +1,8 @@
 /** The nightly checks, in small: that they find nothing, and would find something. */
 import t from "tap";
+import { noRedis } from "../jobs/redis-server.js";
 import { differential } from "./differential.js";
+import { killWorkers } from "./fleet.js";
 import { poolLoad } from "./pool-load.js";
 
 const quiet = () => {};
@@ -19,4 +21,12 @@ t.test("a pool whose workers are killed gives right answers only", async (t) => 
   t.ok(load.mostOpen <= 400, `${load.mostOpen} open`);
   // How many a time limit stops depends on the machine.
   for (const what of ["refused", "repeated", "killed"] as const) t.ok(load[what] > 0, what);
+});
+
+t.test("two workers, one of which is killed, score as one process does", { skip: noRedis }, async (t) => {
+  const options = { workers: [2], kills: 1, seed: 1, images: 1000, batchSize: 50 };
+  const { kills, givenAnew, channels, secondsKilled, wrong } = await killWorkers(options, quiet);
+  t.same(wrong, []);
+  t.ok(kills === 1 && givenAnew <= 1 && secondsKilled.length > 0, `${givenAnew} tasks given out anew`);
+  t.equal(channels, 68);
 });
