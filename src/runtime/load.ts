@@ -39,6 +39,8 @@ let loaded: Runtime | undefined;
 export function loadRuntime(): Runtime {
   if (loaded) return loaded;
   const require = createRequire(import.meta.url);
+  // Since 1.30 it tells its maker of each session over the network, and leaves files behind, unless it is told not to.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   try {
     const { binding, initOrt } = require("onnxruntime-node/dist/binding.js") as {
       binding: {

@@ -1,26 +1,18 @@
 /** Devices elsewhere: workers in processes of their own, a real Redis between, and all that can go wrong with either. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import t from "tap";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { benchOn, type Fleet, openFleet } from "../../src/jobs/index.js";
-import {
-  createLatencyTable,
-  layerKey,
-  measureMissing,
-  networkConfigs,
-  networkOf,
-  openTable,
-} from "../../src/latency/index.js";
+import { createLatencyTable, layerKey, measureMissing, networkConfigs, networkOf } from "../../src/latency/index.js";
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { runHalp } from "../cli/run-halp.js";
 import { writeSmallModel } from "../cli/small-model.js";
 import { device } from "../latency/table-device.js";
-import { leftInRedis, noRedis, slowCore, startRedis, startWorker } from "./redis-server.js";
+import { leftInRedis, noRedis, startRedis, startWorker } from "./redis-server.js";
 
 const folder = t.testdir();
 const at = (name: string) => join(folder, name);
@@ -59,80 +51,7 @@ async function fill(
   return { table, measured };
 }
 
-t.test("as the page of the docs says: two devices, a table each, plans for one and for both", { skip }, async (t) => {
-  const page = readFileSync("docs/devices.md", "utf8")
-    .split("\n## ")
-    .find((part) => part.startsWith("Many devices"))!;
-  const lines = [...page.matchAll(/^ {4}halp (.*)$/gm)].map(([, line = ""]) => line.replaceAll("'", "").split(" "));
-  const redis = await startRedis();
-  t.teardown(redis.stop);
-  const here = (words: readonly string[]) =>
-    words.map((word) =>
-      word === "redis://127.0.0.1:6379" ? redis.url : /\.(onnx|json)$/.test(word) ? at(word) : word,
-    );
-  const workers = lines.filter(([command]) => command === "worker");
-  t.equal(workers.length, 2);
-  // While the tables are filled pi5 has to make do with one core, and with a part of that.
-  const core = availableParallelism() - 1;
-  const slowed = await slowCore(core);
-  t.teardown(() => slowed?.stop());
-  for (const words of workers) {
-    const name = words[words.indexOf("--name") + 1]!;
-    const by = name === "pi5" && slowed ? ["taskset", "-c", String(core)] : [];
-    const worker = await startWorker(redis.url, name, [], by);
-    t.teardown(() => worker.kill());
-  }
-  const [devices, profile, prune, pruneBoth, measure] = lines.filter(([command]) => command !== "worker").map(here);
-  const listed = JSON.parse((await runHalp([...devices!, "--json"])).stdout);
-  t.match(listed, { format: "halp.devices/1", devices: [{ name: "pi5" }, { name: "server" }] });
-  const quick = ["--patience", "0", "--cache", at("cache"), "--json"];
-  const profiled = await runHalp([...profile!, ...quick]);
-  t.equal(profiled.status, 0, profiled.stderr);
-  t.match(JSON.parse(profiled.stdout), {
-    format: "halp.profiles/1",
-    profiles: [{ measured: Number }, { measured: Number }],
-  });
-  slowed?.stop();
-  const [pi5, server] = ["pi5", "server"].map((name) => {
-    const table = openTable(at(`table-${name}.json`));
-    t.ok(table.entries.size > 10 && table.device.fingerprint.endsWith(`@${name}`), name);
-    return table;
-  });
-  const slower = [...pi5!.entries]
-    .map(([key, { ns }]) => ns / (server!.entries.get(key)?.ns ?? ns))
-    .sort((a, b) => a - b);
-  t.comment(
-    `in the middle a layer takes ${slower[slower.length >> 1]!.toFixed(2)} times as long on pi5 as on the server`,
-  );
-  const pruned = await runHalp([...prune!, ...quick, "--criterion", "l1", "--run", at("run"), "--tolerance", "100%"]);
-  t.equal(pruned.status, 0, pruned.stderr);
-  const result = JSON.parse(pruned.stdout);
-  t.match(result, { format: "halp.result/1", heldAgainst: "measured" });
-  t.ok(result.latencyNs.pruned > 0 && result.parameters.pruned < result.parameters.dense);
-  t.match(JSON.parse(readFileSync(at("run/device.json"), "utf8")), { isThisMachine: false });
-  t.notMatch(readFileSync(at("run/config.json"), "utf8"), /redis:/, "the URL stays out of the run folder");
-
-  const tolerant = ["--criterion", "l1", "--run", at("run-both"), "--tolerance", "100%"];
-  const prunedBoth = await runHalp([...pruneBoth!, ...quick, ...tolerant]);
-  t.equal(prunedBoth.status, 0, prunedBoth.stderr);
-  const { devices: on } = JSON.parse(prunedBoth.stdout);
-  t.match(on, [
-    { name: "pi5", budgetRatio: 0.6, heldAgainst: "measured" },
-    { name: "server", budgetRatio: 0.75, heldAgainst: "measured" },
-  ]);
-  for (const d of on) t.ok(d.predictedRatio <= d.budgetRatio && d.latencyNs.pruned > 0, d.name);
-  t.not(on[0].latencyNs.dense, on[1].latencyNs.dense, "each was measured");
-  t.match(JSON.parse(readFileSync(at("run-both/problem.json"), "utf8")).budgets, { pi5: Number, server: Number });
-  const measured = await runHalp([...measure!, "--repeats", "10", "--json"]);
-  t.equal(measured.status, 0, measured.stderr);
-  t.match(JSON.parse(measured.stdout), {
-    ...{ format: "halp.measurement/1", device: "server", ratio: Number },
-    latencyNs: { model: { count: 10 }, against: { count: 10 } },
-  });
-  t.same(await leftInRedis(redis), [], "nothing is left in Redis");
-});
-
-t.test("a worker that is killed in the middle, and a Redis that loses all", { skip, timeout: 120_000 }, async (t) => {
+t.test("a worker that is killed in the middle, and a Redis that loses all", { skip, timeout: 240_000 }, async (t) => {
   const redis = await startRedis();
   t.teardown(redis.stop);
   let worker = await startWorker(redis.url, "board");
@@ -169,7 +88,7 @@ t.test("a worker that is killed in the middle, and a Redis that loses all", { sk
   client.disconnect();
 });
 
-t.test("what cannot be done is said", { skip, timeout: 60_000 }, async (t) => {
+t.test("what cannot be done is said", { skip, timeout: 240_000 }, async (t) => {
   const redis = await startRedis({ password: "secret" });
   t.teardown(redis.stop);
   const worker = await startWorker(redis.url, "board");

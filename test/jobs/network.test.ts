@@ -51,7 +51,7 @@ async function disturbed(fleet: Fleet, then: () => Promise<void>) {
   return bits(scored);
 }
 
-t.test("TLS, with and without trust", { skip: noRedis || noTls, timeout: 180_000 }, async (t) => {
+t.test("TLS, with and without trust", { skip: noRedis || noTls, timeout: 240_000 }, async (t) => {
   const authority = makeAuthority("authority");
   const own = makeCertificate("own", authority, "IP:127.0.0.1,DNS:localhost");
   const redis = await startRedis({ password: "secret", tls: { authority: authority.certificate, ...own } });

@@ -1,7 +1,11 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import t from "tap";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import { int64Tensor } from "../../src/graph/tensors.js";
+import { encodeModel } from "../../src/onnx/index.js";
 import {
   createSession,
   floatsOf,
@@ -102,4 +106,28 @@ t.test("random data is the same for the same seed", (t) => {
   t.notSame(a, c);
   t.strictSame(randomTensor("int64", [2], 1).data, new BigInt64Array(2));
   t.end();
+});
+
+t.test("the runtime tells nobody of what it runs, and leaves no files", async (t) => {
+  const folder = t.testdir({ home: {}, tmp: {} });
+  const { ORT_DISABLE_TELEMETRY: _, ...others } = process.env;
+  const env = {
+    ...others,
+    HOME: join(folder, "home"),
+    TMPDIR: join(folder, "tmp"),
+    XDG_CACHE_HOME: join(folder, "home"),
+  };
+  const runtime = new URL("../../src/runtime/index.js", import.meta.url).href;
+  writeFileSync(join(folder, "model.onnx"), encodeModel(addModel()));
+  const script = `
+      import { readFileSync } from "node:fs";
+      const { createSession, floatTensor } = await import(${JSON.stringify(runtime)});
+      const session = createSession(readFileSync("model.onnx"));
+      session.run({ x: floatTensor(new Float32Array(3), [1, 3]), y: floatTensor(new Float32Array(3), [3]) });
+      session.dispose();`;
+  writeFileSync(join(folder, "script.mjs"), script);
+  const { status, stderr } = spawnSync(process.execPath, ["script.mjs"], { cwd: folder, env, encoding: "utf8" });
+  t.equal(status, 0, stderr);
+  t.same(readdirSync(join(folder, "tmp")), []);
+  t.same(readdirSync(join(folder, "home")), []);
 });
