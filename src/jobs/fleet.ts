@@ -7,7 +7,16 @@ import { parseJson } from "../json.js";
 import { atMost } from "./at-most.js";
 import { hashOf, putBlob, readBlob } from "./blobs.js";
 import { type Line, openLine, pollMs, type Recipient, type SendOptions } from "./line.js";
-import { blobKey, blobSeconds, type JobData, queueOf, shardQueue, type WorkerInfo, workerKey } from "./names.js";
+import {
+  aliveSeconds,
+  blobKey,
+  blobSeconds,
+  type JobData,
+  queueOf,
+  shardQueue,
+  type WorkerInfo,
+  workerKey,
+} from "./names.js";
 import { connectRedis, type RedisConnection } from "./redis.js";
 import type { ResultOf, TaskName, TaskOf } from "./tasks.js";
 import { halpVersion } from "./version.js";
@@ -20,9 +29,14 @@ export interface FleetOptions {
   readonly silenceMs?: number;
 }
 
+/** A worker, and how long ago it gave its last sign of life. */
+export interface DeviceInfo extends WorkerInfo {
+  readonly silentSeconds: number;
+}
+
 export interface Fleet extends AsyncDisposable {
   /** All devices with a living worker, by name. */
-  devices(): Promise<readonly WorkerInfo[]>;
+  devices(): Promise<readonly DeviceInfo[]>;
   /** The device of this name. @throws HalpError HALP_DEVICE_UNKNOWN, HALP_WORKER_VERSION */
   find(name: string): Promise<WorkerInfo>;
   /**
@@ -240,16 +254,19 @@ async function scan({ client }: RedisConnection, match: string): Promise<readonl
   return [...keys];
 }
 
-async function readDevices(redis: RedisConnection): Promise<readonly WorkerInfo[]> {
+async function readDevices(redis: RedisConnection): Promise<readonly DeviceInfo[]> {
   const keys = await scan(redis, workerKey("*"));
   const texts = keys.length > 0 ? await redis.client.mget(...keys) : [];
+  // A sign of life lies there for so long; what is left of that tells when it was given.
+  const left = await Promise.all(keys.map((key) => redis.client.pttl(key)));
   return texts
-    .flatMap((text) => {
+    .flatMap((text, i): DeviceInfo[] => {
+      const silentSeconds = Math.max(0, aliveSeconds - Math.max(0, left[i] ?? 0) / 1000);
       try {
         const info = parseJson(text ?? "") as WorkerInfo;
         const isOne = info.format === "halp.worker/1" && typeof info.name === "string";
         // Those of other versions say less.
-        return isOne ? [{ ...info, providers: info.providers ?? [], device: info.device ?? "cpu" }] : [];
+        return isOne ? [{ ...info, providers: info.providers ?? [], device: info.device ?? "cpu", silentSeconds }] : [];
       } catch {
         return [];
       }

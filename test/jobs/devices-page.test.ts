@@ -40,6 +40,7 @@ t.test("as the page of the docs says: two devices, a table each, plans for one a
   const [devices, profile, prune, pruneBoth, measure] = lines.filter(([command]) => command !== "worker").map(here);
   const listed = JSON.parse((await runHalp([...devices!, "--json"])).stdout);
   t.match(listed, { format: "halp.devices/1", devices: [{ name: "pi5" }, { name: "server" }] });
+  for (const { silentSeconds: s } of listed.devices) t.ok(s >= 0 && s <= 15, `${s} s since the last sign of life`);
   const quick = ["--patience", "0", "--cache", at("cache"), "--json"];
   const profiled = await runHalp([...profile!, ...quick]);
   t.equal(profiled.status, 0, profiled.stderr);

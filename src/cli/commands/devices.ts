@@ -11,6 +11,7 @@ const columns: readonly Column[] = [
   { title: "fingerprint" },
   { title: "load", align: "right" },
   { title: "at" },
+  { title: "seen", align: "right" },
 ];
 
 export const devicesCommand: CommandSpec = {
@@ -35,6 +36,7 @@ export const devicesCommand: CommandSpec = {
         printable(d.fingerprint),
         d.load.toFixed(2),
         printable(d.task ?? "idle"),
+        `${d.silentSeconds.toFixed(0)} s ago`,
       ]);
       return renderTable(columns, rows, width, styles.dim);
     });
