@@ -45,14 +45,15 @@ export function loadRuntime(): Runtime {
     const { binding, initOrt } = require("onnxruntime-node/dist/binding.js") as {
       binding: {
         InferenceSession: Runtime["Session"];
-        listSupportedBackends: () => readonly { readonly name: string; readonly bundled: boolean }[];
+        listSupportedBackends?: () => readonly { readonly name: string; readonly bundled: boolean }[];
       };
       initOrt: () => void;
     };
     const { Tensor } = require("onnxruntime-node") as { Tensor: Runtime["Tensor"] };
     const { version } = require("onnxruntime-node/package.json") as { version: string };
     initOrt();
-    const providers = binding.listSupportedBackends().flatMap(({ name, bundled }) => (bundled ? [name] : []));
+    const listed = binding.listSupportedBackends?.() ?? [{ name: "cpu", bundled: true }];
+    const providers = listed.flatMap(({ name, bundled }) => (bundled ? [name] : []));
     loaded = { version, Session: binding.InferenceSession, Tensor, providers };
     return loaded;
   } catch (cause) {
