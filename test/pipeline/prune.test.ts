@@ -35,7 +35,7 @@ function optionsOf(over: Partial<PruneOptions>): PruneOptions {
 
 t.test("a network is pruned to a budget, step by step, and the run can be read back", async (t) => {
   const phases = new Set<string>();
-  const options = optionsOf({ steps: 3, cacheDir: join(folder, "cold"), onProgress: (p) => phases.add(p.phase) });
+  const options = optionsOf({ steps: 3, onProgress: (p) => phases.add(p.phase) });
   const result = await prune(options);
   t.equal(result.format, "halp.result/1");
   t.ok(result.predictedRatio <= 0.6, `predicted ${result.predictedRatio}`);
@@ -43,7 +43,7 @@ t.test("a network is pruned to a budget, step by step, and the run can be read b
   t.ok(result.parameters.pruned < result.parameters.dense);
   t.ok(result.importanceKept > 0 && result.importanceKept < 1);
   t.ok(result.groups.some((g) => g.kept < g.dense));
-  t.ok(phases.has("saliency") && phases.has("measuring layers") && phases.has("measuring"));
+  t.ok(phases.has("saliency") && phases.has("measuring"));
 
   const written = analyzeGraph(await readModel(options.output), findOperator, {});
   t.same(written.types.get(written.graph.outputs[0]?.name ?? "")?.dims, [1, 5], "the output keeps its shape");
@@ -139,8 +139,10 @@ t.test("Ctrl-C stops a run", async (t) => {
   const controller = new AbortController();
   const options = optionsOf({
     signal: controller.signal,
-    cacheDir: join(folder, "other"),
-    onProgress: () => controller.abort(),
+    cacheDir: join(folder, "cold"),
+    onProgress: ({ phase }) => {
+      if (phase === "measuring layers") controller.abort();
+    },
   });
   await t.rejects(prune(options), { name: "AbortError" });
   await t.rejects(stat(options.output), { code: "ENOENT" });
