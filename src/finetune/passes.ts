@@ -135,8 +135,12 @@ export const totalOf = (list: readonly Named[]): number => list.reduce((n, { dim
 export const packedLength = (recipe: PassRecipe): number => totalOf(arraysOf(recipe));
 
 /** Gradients and scores one after the other. */
-export function packPass({ gradients, scores }: Pick<PassSum, "gradients" | "scores">): Float32Array {
-  const parts = [...gradients, ...scores];
+export function packPass({ gradients, scores }: PassSum): Float32Array {
+  return pack([...gradients, ...scores]);
+}
+
+/** Arrays one after the other. */
+export function pack(parts: readonly Float32Array[]): Float32Array {
   const packed = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const part of parts) {

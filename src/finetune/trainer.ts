@@ -17,7 +17,7 @@ import { buildLossGraph } from "./loss-graph.js";
 import type { LossTerm } from "./losses.js";
 import type { ReadMask } from "./masks.js";
 import { corrections, type Optimizer } from "./optimizer.js";
-import { addPass, feedsOf, fetchesOf, type PassRecipe, type PassSum, packPass, passOf } from "./passes.js";
+import { addPass, feedsOf, fetchesOf, type PassRecipe, type PassSum, pack, passOf } from "./passes.js";
 import { findParameters, prepareForTraining, withWeights } from "./prepare.js";
 import { buildTrainingGraph, type Slot } from "./training-graph.js";
 
@@ -159,10 +159,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
     },
     graph: graph.model,
     recipe,
-    weights: () => {
-      const all = ofNetwork.map((slot) => floatsOf(state[slot.input] as RuntimeTensor));
-      return packPass({ gradients: all, scores: [] });
-    },
+    weights: () => pack(ofNetwork.map((slot) => floatsOf(state[slot.input] as RuntimeTensor))),
     step(batches, learningRate, before) {
       const made = before?.passes ?? 0;
       if (batches.length + made !== accumulate || batches.length === 0)

@@ -94,7 +94,6 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     lines.set(queue, known);
     return known;
   };
-  const sent = new Set<string>();
   const ending = new AbortController();
   const open = new Set<Promise<unknown>>();
   // Each task that is out listens to it.
@@ -106,12 +105,11 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
       const key = blobKey(run, sha256);
       if (!always && (await redis.client.expire(key, blobSeconds)) === 1) continue;
       await putBlob(redis.client, key, bytes);
-      sent.add(key);
     }
   };
 
   const dropBlobs = async (hashes: readonly string[]) => {
-    const keys = hashes.map((sha256) => blobKey(run, sha256)).filter((key) => sent.delete(key));
+    const keys = hashes.map((sha256) => blobKey(run, sha256));
     if (keys.length > 0) await atMost(2000, redis.client.del(...keys));
   };
 
