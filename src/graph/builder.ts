@@ -18,6 +18,7 @@ export class GraphBuilder {
   readonly #initializers = new Map<string, Tensor>();
   readonly #taken = new Set<string>();
   readonly #constants = new Map<string, string>();
+  readonly #sharedNodes = new Map<string, string>();
   #counter = 0;
 
   /** @param taken names that are in use elsewhere (a graph that this one will be joined to). */
@@ -107,6 +108,16 @@ export class GraphBuilder {
     options: Omit<NodeOptions, "attributes"> = {},
   ): string {
     return this.nodes(opType, inputs, { ...options, attributes })[0] ?? "";
+  }
+  /** The same for a node without attributes that equal uses share: of its own operators the runtime does not know that they may. */
+  sharedNode(opType: string, input: string, domain: string): string {
+    const key = `${domain}:${opType}:${input}`;
+    let output = this.#sharedNodes.get(key);
+    if (output === undefined) {
+      output = this.node(opType, [input], {}, { domain });
+      this.#sharedNodes.set(key, output);
+    }
+    return output;
   }
   /** Adds a node as it is. */
   add(node: Node): void {

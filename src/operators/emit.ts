@@ -200,8 +200,8 @@ export function emitter(c: Pick<GradientContext, "builder" | "opset">) {
     sumOfProductsTo,
     alongAxis,
     cast: (x: string, dtype: DataType = "float32") => op("Cast", [x], { to: attr.int(dtype === "float32" ? 1 : 7) }),
-    /** 1 where x > 0, else 0 (in between within 1e-30 of 0). Faster than a comparison, a cast or Where. */
-    positive: (x: string) => clip(mul(x, scalar(STEEP)), 0, 1),
+    /** 1 where x > 0, else 0 (in between within 1e-30 of 0), in one pass: faster than a comparison, a cast or Where. */
+    positive: (x: string) => op("HardSigmoid", [x], { alpha: attr.float(STEEP), beta: attr.float(0) }),
     /** 1 where a >= b, else 0. */
     atLeast: (a: string, b: string) => op("Cast", [op("Not", [op("Less", [a, b])])], { to: attr.int(1) }),
     concat: (parts: readonly string[], axis: number) => op("Concat", parts, { axis: attr.int(axis) }),

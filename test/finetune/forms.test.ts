@@ -18,6 +18,8 @@ import { patternBatch } from "./networks.js";
 const opset = 17;
 
 interface Geometry {
+  readonly batch: number;
+  readonly rows: number;
   readonly inputs: number;
   readonly outputs: number;
   readonly kernel: readonly [number, number];
@@ -27,13 +29,13 @@ interface Geometry {
   readonly bias: boolean;
 }
 
-/** A convolution of any geometry between one that makes its channels and a mean: [3, 2, 9, 8] to [3, outputs]. */
-function network({ bias, dilation, inputs, kernel, outputs, pads, stride }: Geometry): Model {
+/** A convolution of any geometry between one that makes its channels and a mean: [batch, 2, rows, 8] to [batch, outputs]. */
+function network({ bias, dilation, inputs, kernel, outputs, pads, rows, stride }: Geometry): Model {
   const g = new GraphBuilder();
   const random = createRandom(7);
   const weight = (name: string, dims: readonly number[]) =>
     g.initializer(float32Tensor(name, dims, fillGaussian(new Float32Array(sizeOf(dims)), random, 0, 0.4)));
-  const first = g.node("Conv", [g.input("x", ["batch", 2, 9, 8]), weight("first.weight", [inputs, 2, 1, 1])]);
+  const first = g.node("Conv", [g.input("x", ["batch", 2, rows, 8]), weight("first.weight", [inputs, 2, 1, 1])]);
   const layer = g.node(
     "Conv",
     [
@@ -48,8 +50,8 @@ function network({ bias, dilation, inputs, kernel, outputs, pads, stride }: Geom
   return g.model({ opset });
 }
 
-function weightsAfterAStep(model: Model, classes: number, choose?: ChooseForm): Map<string, Float32Array> {
-  const { inputDims } = analyzeGraph(model, findOperator, { batch: 3 });
+function weightsAfterAStep({ batch, outputs, rows }: Geometry, model: Model, choose?: ChooseForm) {
+  const { inputDims } = analyzeGraph(model, findOperator, { batch });
   const loss = [{ kind: "cross-entropy" }] as const;
   using trainer = createTrainer({
     model,
@@ -59,7 +61,7 @@ function weightsAfterAStep(model: Model, classes: number, choose?: ChooseForm): 
     optimizer: { kind: "sgd" },
     ...(choose ? { choose } : {}),
   });
-  trainer.step([patternBatch([3, 2, 9, 8], classes, 3)], 1);
+  trainer.step([patternBatch([batch, 2, rows, 8], outputs, 3)], 1);
   return new Map([...trainer.tensors()].map(([name, { data }]) => [name, Float32Array.from(data)]));
 }
 
@@ -71,7 +73,9 @@ t.test("every form comes to the same step", async (t) => {
   fc.assert(
     fc.property(
       fc.record({
-        inputs: fc.integer({ min: 1, max: 13 }).map((n) => 4 * n),
+        batch: fc.constantFrom(3, 4, 8, 16, 48),
+        rows: fc.integer({ min: 8, max: 11 }),
+        inputs: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.constantFrom(8, 16, 32)),
         outputs: fc.integer({ min: 2, max: 33 }),
         kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
         stride: fc.integer({ min: 1, max: 2 }),
@@ -86,13 +90,13 @@ t.test("every form comes to the same step", async (t) => {
           for (const name of Object.keys(task.forms)) names.add(name);
           return "plain";
         };
-        const expected = weightsAfterAStep(model, geometry.outputs, Object.assign(plainly, { blockSize }));
+        const expected = weightsAfterAStep(geometry, model, Object.assign(plainly, { blockSize }));
         names.delete("plain");
         for (const name of names) {
           seen.set(name, (seen.get(name) ?? 0) + 1);
           const forced = (task: FormTask) => (name in task.forms ? name : "plain");
           const force = Object.assign(forced, { blockSize });
-          for (const [weight, data] of weightsAfterAStep(model, geometry.outputs, force)) {
+          for (const [weight, data] of weightsAfterAStep(geometry, model, force)) {
             const plain = expected.get(weight)!;
             data.forEach((v, i) => {
               if (Math.abs(v - plain[i]!) > 2e-5) throw new Error(`${name}, ${weight}[${i}]: ${v}, not ${plain[i]}`);
@@ -103,7 +107,7 @@ t.test("every form comes to the same step", async (t) => {
     ),
     { numRuns: 80 },
   );
-  const expected = ["rows moved", ...(blockSize === undefined ? [] : ["blocks"])];
+  const expected = ["rows moved", ...(blockSize === undefined ? [] : ["blocks", "samples as channels"])];
   t.ok(
     expected.every((name) => (seen.get(name) ?? 0) > 5),
     `tried: ${[...seen].join("; ")}`,

@@ -16,7 +16,7 @@ interface Geometry {
 }
 
 /** Operators of ONNX Runtime's blocked layout, which it uses itself where weights are constant. */
-const blocked = "com.microsoft.nchwc";
+export const blocked = "com.microsoft.nchwc";
 /**
  * A convolution of `inputs` x, w and, where there is one, a bias. ONNX Runtime rearranges constant weights once for its
  * fastest kernels; of weights that are fed it does not know that it may, and the blocked form does it in each run.
@@ -32,9 +32,7 @@ export function convolutionTask(geometry: Geometry, inputs: FormTask["inputs"], 
     group: attr.int(groups),
   };
   const [x, w] = inputs;
-  const channels = x?.dims[1] ?? 1;
-  const fits =
-    kernel.length === 2 && groups === 1 && channels % 4 === 0 && pads.every((p) => p >= 0) && sizeOf(x?.dims ?? []) > 0;
+  const fits = kernel.length === 2 && groups === 1 && pads.every((p) => p >= 0) && sizeOf(x?.dims ?? []) > 0;
   return {
     key: `Conv pads=${pads} strides=${strides} dilations=${dilations} group=${groups}`,
     inputs,
@@ -61,8 +59,15 @@ function convolveInBlocks(
   const split = e.reshape(padded, [o / block, block, i / block, block, ...kernel]);
   const weights = e.reshape(e.transpose(split, [0, 2, 4, 5, 3, 1]), [o, i, ...kernel]);
   const more = bias === undefined ? [] : [e.pad(bias, [0], [o - outputs])];
-  const y = e.op("Conv", [e.op("ReorderInput", [x], {}, blocked), weights, ...more], attributes, blocked);
+  const y = e.op("Conv", [toBlocks(e, x, inputs), weights, ...more], attributes, blocked);
   return e.op("ReorderOutput", [y], { channels: attr.int(outputs) }, blocked);
+}
+
+/** Images of so many channels, in blocks. */
+export function toBlocks(e: Emit, x: string, channels: number): string {
+  // The operator takes whole fours only, and fills them up to whole blocks itself.
+  const missing = (4 - (channels % 4)) % 4;
+  return e.builder.sharedNode("ReorderInput", e.pad(x, [0, 0, 0, 0], [0, missing, 0, 0]), blocked);
 }
 
 /** Of a Conv of the network itself. Undefined where its weights are constant: the runtime knows better then. */

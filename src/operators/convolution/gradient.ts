@@ -5,18 +5,9 @@ import { byteLengthOf, deriveTensor } from "../../graph/lazy-tensor.js";
 import { float32sIn, sizeOf } from "../../graph/tensors.js";
 import { dimsOf, type Emit, emitForm, emitter, noGradient } from "../emit.js";
 import type { GradientContext, GradientRule } from "../spec.js";
-import { slidingWindow, spreadingWindow, type Window } from "../window.js";
+import { slidingWindow, spreadingWindow } from "../window.js";
 import { convolutionTask } from "./forms.js";
-
-/** Sizes of a convolution, transposed or not: `small` is the side that a window has one position for, `large` the other. */
-interface Layer {
-  readonly window: Window;
-  readonly batch: number;
-  readonly groups: number;
-  readonly small: readonly number[];
-  readonly large: readonly number[];
-  readonly rank: number;
-}
+import { type Layer, span, weightGradient } from "./weight-gradient.js";
 
 function attributesOf(
   layer: Layer,
@@ -35,8 +26,6 @@ function attributesOf(
     ...more,
   };
 }
-
-const span = (w: Window, i: number) => (w.dilations[i] as number) * ((w.kernel[i] as number) - 1) + 1;
 
 /**
  * The weight of the adjoint convolution: input and output channels swapped within each group, taps in reverse order.
@@ -131,109 +120,6 @@ function spread(c: GradientContext, e: Emit, layer: Layer, small: string, weight
   );
   const crop = space.map((i) => (window.after[i] as number) - (rest[i] as number));
   return e.pad(whole, [0, 0, ...space.map(() => 0)], [0, 0, ...crop.map((n) => -n)]);
-}
-
-/** The small or the large side of a layer, for the gradient of its weight. */
-interface SideOf {
-  readonly value: string;
-  /** Of a group. */
-  readonly channels: number;
-}
-
-/**
- * Gradient of the weight, tap by tap: the product of the small side with what the tap saw of the large side, summed over
- * positions and samples. [groups * smallChannels, largeChannels, ...kernel], channels counted within a group.
- */
-function weightGradient(c: GradientContext, e: Emit, layer: Layer, small: SideOf, large: SideOf): string {
-  const { batch, groups, window } = layer;
-  const { before, dilations, kernel, strides } = window;
-  const unit = strides.every((s) => s === 1);
-  const task = {
-    key: `weights of Conv kernel=${kernel} before=${before} strides=${strides} dilations=${dilations} group=${groups}`,
-    inputs: [
-      { value: small.value, dims: [batch, groups * small.channels, ...layer.small] },
-      { value: large.value, dims: [batch, groups * large.channels, ...layer.large] },
-    ],
-    forms: Object.fromEntries(
-      [false, ...(unit && layer.rank === 2 && (kernel[0] as number) > 1 ? [true] : [])].map((wholeRows) => [
-        wholeRows ? "rows moved" : "plain",
-        (e: Emit, [s = "", l = ""]: readonly string[]) =>
-          emitWeightGradient(e, layer, { ...small, value: s }, { ...large, value: l }, wholeRows),
-      ]),
-    ),
-  };
-  return emitForm(e, task, c.choose);
-}
-
-/** @param wholeRows the small side is moved along the first spatial axis, by zeros before it, instead of the large one being cut. */
-function emitWeightGradient(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows: boolean): string {
-  const { batch, window, groups, rank } = layer;
-  const space = Array.from({ length: rank }, (_, i) => i);
-  const positions = sizeOf(layer.small);
-  const reach = space.map((i) => (window.strides[i] as number) * ((layer.small[i] as number) - 1) + span(window, i));
-  const extents = space.map((i) => (layer.large[i] as number) + (window.before[i] as number));
-  const after = space.map((i) => (reach[i] as number) - (extents[i] as number));
-  const padded = e.pad(large.value, [0, 0, ...window.before], [0, 0, ...after]);
-  const paddedDims = [batch, groups * large.channels, ...reach];
-  const axes = space.map((i) => i + 2);
-  const whole = reach.every((r, i) => r === layer.small[i]);
-  const unit = window.strides.every((stride) => stride === 1);
-  const rowSize = sizeOf(layer.small.slice(1));
-  const views = new Map<string, string>();
-  /** The large side cut to what taps at these places along all but the first axis saw, [batch, channels, rows * rowSize]. */
-  const viewAt = (rest: readonly number[]): string => {
-    const key = rest.join();
-    let view = views.get(key);
-    if (view === undefined) {
-      const ends = rest.map((at, i) => at + (layer.small[i + 1] as number));
-      view = rest.length === 0 ? padded : e.slice(padded, axes.slice(1), rest, ends);
-      view = e.reshape(view, [batch, groups * large.channels, (reach[0] as number) * rowSize]);
-      views.set(key, view);
-    }
-    return view;
-  };
-  /** What a tap saw, [batch, channels, positions]. */
-  const seenBy = (offset: readonly number[]): string => {
-    if (whole) return padded;
-    if (!unit) return e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
-    // Stride 1: along the first spatial axis what a tap saw is one run of elements.
-    const [row = 0, ...rest] = offset;
-    return e.slice(viewAt(rest), [2], [row * rowSize], [row * rowSize + positions]);
-  };
-  const unmoved = e.reshape(small.value, [batch, groups, small.channels, positions]);
-  const moved = new Map<number, string>();
-  /** The small side with zeros for the rows that a tap of this row does not see. */
-  const movedBy = (row: number): string => {
-    let value = moved.get(row);
-    if (value === undefined) {
-      const rows = reach[0] as number;
-      const behind = rows - (layer.small[0] as number) - row;
-      value = e.pad(
-        small.value,
-        [0, 0, row, ...space.slice(1).map(() => 0)],
-        [0, 0, behind, ...space.slice(1).map(() => 0)],
-      );
-      value = e.reshape(value, [batch, groups, small.channels, rows * rowSize]);
-      moved.set(row, value);
-    }
-    return value;
-  };
-  const taps: string[] = [];
-  for (let t = 0; t < sizeOf(window.kernel); t++) {
-    const offset: number[] = new Array(rank);
-    for (let i = rank - 1, at = t; i >= 0; i--) {
-      offset[i] = (at % (window.kernel[i] as number)) * (window.dilations[i] as number);
-      at = Math.floor(at / (window.kernel[i] as number));
-    }
-    const [row = 0, ...rest] = offset;
-    const seen = wholeRows ? viewAt(rest) : seenBy(offset);
-    const size = wholeRows ? (reach[0] as number) * rowSize : positions;
-    const l = e.reshape(seen, [batch, groups, large.channels, size]);
-    const product = e.reduceSum(e.matMul(wholeRows ? movedBy(row) : unmoved, l, { transB: true }), [0], false);
-    taps.push(e.reshape(product, [groups * small.channels, large.channels, 1]));
-  }
-  const all = taps.length === 1 ? (taps[0] as string) : e.concat(taps, 2);
-  return e.reshape(all, [groups * small.channels, large.channels, ...window.kernel]);
 }
 
 function biasGradient(c: GradientContext, e: Emit, dy: string): string {

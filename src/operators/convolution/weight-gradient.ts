@@ -1,0 +1,224 @@
+/** The gradient of a convolution's weight: ways to compute it, and their choice. */
+import { attr } from "../../graph/attributes.js";
+import { sizeOf } from "../../graph/tensors.js";
+import { type Emit, emitForm } from "../emit.js";
+import type { Forms, FormTask, GradientContext } from "../spec.js";
+import type { Window } from "../window.js";
+import { blocked, toBlocks } from "./forms.js";
+
+/** Sizes of a convolution, transposed or not: `small` is the side that a window has one position for, `large` the other. */
+export interface Layer {
+  readonly window: Window;
+  readonly batch: number;
+  readonly groups: number;
+  readonly small: readonly number[];
+  readonly large: readonly number[];
+  readonly rank: number;
+}
+
+/** Positions between the first tap and the last, both counted. */
+export const span = (w: Window, i: number): number => (w.dilations[i] as number) * ((w.kernel[i] as number) - 1) + 1;
+
+/** The small or the large side of a layer, for the gradient of its weight. */
+interface SideOf {
+  readonly value: string;
+  /** Of a group. */
+  readonly channels: number;
+}
+
+/**
+ * Gradient of the weight: the sum over samples and positions of the small side times what a tap saw of the large side.
+ * [groups * smallChannels, largeChannels, ...kernel], channels counted within a group.
+ */
+export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small: SideOf, large: SideOf): string {
+  const { batch, groups, window } = layer;
+  const { before, dilations, kernel, strides } = window;
+  const form =
+    (emit: (e: Emit, layer: Layer, small: SideOf, large: SideOf) => string): Forms[string] =>
+    (e, [s = "", l = ""]) =>
+      emit(e, layer, { ...small, value: s }, { ...large, value: l });
+  const canMoveRows = strides.every((s) => s === 1) && layer.rank === 2 && (kernel[0] as number) > 1;
+  const block = c.choose?.blockSize;
+  const parts = block === undefined ? undefined : partsOf(layer, block);
+  const task: FormTask = {
+    key: `gradient of the weights of Conv kernel=${kernel} before=${before} strides=${strides} dilations=${dilations} group=${groups}`,
+    inputs: [
+      { value: small.value, dims: [batch, groups * small.channels, ...layer.small] },
+      { value: large.value, dims: [batch, groups * large.channels, ...layer.large] },
+    ],
+    forms: {
+      plain: form((e, layer, small, large) => tapByTap(e, layer, small, large, false)),
+      ...(canMoveRows
+        ? { "rows moved": form((e, layer, small, large) => tapByTap(e, layer, small, large, true)) }
+        : {}),
+      ...(block !== undefined && parts !== undefined
+        ? {
+            "samples as channels": form((e, layer, small, large) =>
+              asConvolution(e, layer, small, large, block, parts),
+            ),
+          }
+        : {}),
+    },
+  };
+  return emitForm(e, task, c.choose);
+}
+
+/** Of the large side, padded: how far the windows reach along each axis, and what that is beyond its end. */
+function reachOf({ large, small, window }: Layer): { readonly reach: number[]; readonly after: number[] } {
+  const reach = small.map((n, i) => (window.strides[i] as number) * (n - 1) + span(window, i));
+  return { reach, after: reach.map((r, i) => r - (large[i] as number) - (window.before[i] as number)) };
+}
+
+/**
+ * In how many runs of rows the small side is cut, so that samples times runs fill whole blocks. Undefined where its rows
+ * cannot be, and for what the blocked convolution does not take.
+ */
+function partsOf({ batch, groups, rank, small }: Layer, block: number): number | undefined {
+  if (groups !== 1 || rank !== 2) return undefined;
+  let parts = 1;
+  while (parts < block && (batch * parts) % block !== 0) parts++;
+  return block % parts === 0 && (small[0] as number) % parts === 0 ? parts : undefined;
+}
+
+/**
+ * Tap by tap: the product of the small side with what the tap saw of the large side, summed over positions and samples.
+ * @param wholeRows the small side is moved along the first spatial axis, by zeros before it, instead of the large one being cut.
+ */
+function tapByTap(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows: boolean): string {
+  const { batch, window, groups, rank } = layer;
+  const space = Array.from({ length: rank }, (_, i) => i);
+  const positions = sizeOf(layer.small);
+  const { reach, after } = reachOf(layer);
+  const padded = e.pad(large.value, [0, 0, ...window.before], [0, 0, ...after]);
+  const paddedDims = [batch, groups * large.channels, ...reach];
+  const axes = space.map((i) => i + 2);
+  const whole = reach.every((r, i) => r === layer.small[i]);
+  const unit = window.strides.every((stride) => stride === 1);
+  const rowSize = sizeOf(layer.small.slice(1));
+  const views = new Map<string, string>();
+  /** The large side cut to what taps at these places along all but the first axis saw, [batch, channels, rows * rowSize]. */
+  const viewAt = (rest: readonly number[]): string => {
+    const key = rest.join();
+    let view = views.get(key);
+    if (view === undefined) {
+      const ends = rest.map((at, i) => at + (layer.small[i + 1] as number));
+      view = rest.length === 0 ? padded : e.slice(padded, axes.slice(1), rest, ends);
+      view = e.reshape(view, [batch, groups * large.channels, (reach[0] as number) * rowSize]);
+      views.set(key, view);
+    }
+    return view;
+  };
+  /** What a tap saw, [batch, channels, positions]. */
+  const seenBy = (offset: readonly number[]): string => {
+    if (whole) return padded;
+    if (!unit) return e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
+    // Stride 1: along the first spatial axis what a tap saw is one run of elements.
+    const [row = 0, ...rest] = offset;
+    return e.slice(viewAt(rest), [2], [row * rowSize], [row * rowSize + positions]);
+  };
+  const unmoved = e.reshape(small.value, [batch, groups, small.channels, positions]);
+  const moved = new Map<number, string>();
+  /** The small side with zeros for the rows that a tap of this row does not see. */
+  const movedBy = (row: number): string => {
+    let value = moved.get(row);
+    if (value === undefined) {
+      const rows = reach[0] as number;
+      const behind = rows - (layer.small[0] as number) - row;
+      value = e.pad(
+        small.value,
+        [0, 0, row, ...space.slice(1).map(() => 0)],
+        [0, 0, behind, ...space.slice(1).map(() => 0)],
+      );
+      value = e.reshape(value, [batch, groups, small.channels, rows * rowSize]);
+      moved.set(row, value);
+    }
+    return value;
+  };
+  const taps: string[] = [];
+  for (let t = 0; t < sizeOf(window.kernel); t++) {
+    const offset: number[] = new Array(rank);
+    for (let i = rank - 1, at = t; i >= 0; i--) {
+      offset[i] = (at % (window.kernel[i] as number)) * (window.dilations[i] as number);
+      at = Math.floor(at / (window.kernel[i] as number));
+    }
+    const [row = 0, ...rest] = offset;
+    const seen = wholeRows ? viewAt(rest) : seenBy(offset);
+    const size = wholeRows ? (reach[0] as number) * rowSize : positions;
+    const l = e.reshape(seen, [batch, groups, large.channels, size]);
+    const product = e.reduceSum(e.matMul(wholeRows ? movedBy(row) : unmoved, l, { transB: true }), [0], false);
+    taps.push(e.reshape(product, [groups * small.channels, large.channels, 1]));
+  }
+  const all = taps.length === 1 ? (taps[0] as string) : e.concat(taps, 2);
+  return e.reshape(all, [groups * small.channels, large.channels, ...window.kernel]);
+}
+
+/**
+ * As a convolution in ONNX Runtime's blocked layout. Its input channels, which it sums over, are the samples; its kernel is
+ * the small side, as large as that is; and it slides by the taps. The large side's channels lie along the width, next to
+ * each other, and the kernel's columns as far apart as there are channels: so a row of the output holds a row of taps for
+ * all channels, long enough for the runtime's kernel to keep many sums in registers.
+ * @param parts the small side's rows are cut in so many runs, which are input channels of their own
+ */
+function asConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, block: number, parts: number): string {
+  const { batch, window } = layer;
+  const [down, across] = [0, 1].map((i) => ({
+    kernel: window.kernel[i] as number,
+    stride: window.strides[i] as number,
+    dilation: window.dilations[i] as number,
+    before: window.before[i] as number,
+    span: span(window, i),
+    size: layer.small[i] as number,
+  })) as [Axis, Axis];
+  const { reach, after } = reachOf(layer);
+  const rows = down.size / parts;
+  const outputs = Math.ceil(small.channels / block) * block;
+
+  let input = channelsLast(e, layer, large, block);
+  input = e.pad(input, [0, down.before, across.before, 0], [0, after[0] as number, after[1] as number, 0]);
+  const rowsSeen = down.stride * (rows - 1) + down.span;
+  if (parts > 1) {
+    const seen = Array.from({ length: parts * rowsSeen }, (_, i) => {
+      return Math.floor(i / rowsSeen) * rows * down.stride + (i % rowsSeen);
+    });
+    input = e.op("Gather", [input, e.builder.int64(seen)], { axis: attr.int(1) });
+  }
+  input = e.reshape(input, [1, batch * parts, rowsSeen, (reach[1] as number) * large.channels]);
+
+  // Input channels of the kernel are samples, and of each its parts: [outputs, batch * parts, rows, columns] in blocks of both.
+  const samples = block / parts;
+  const split = [batch / samples, samples, outputs / block, parts, rows * across.size, block];
+  const inBlocks = e.reshape(toBlocks(e, small.value, small.channels), split);
+  const kernel = e.reshape(e.transpose(inBlocks, [2, 0, 4, 1, 3, 5]), [outputs, batch * parts, rows, across.size]);
+
+  const attributes = {
+    kernel_shape: attr.ints([rows, across.size]),
+    strides: attr.ints([down.dilation, 1]),
+    dilations: attr.ints([down.stride, across.stride * large.channels]),
+    pads: attr.ints([0, 0, 0, 0]),
+    group: attr.int(1),
+  };
+  const sums = e.op("Conv", [toBlocks(e, input, batch * parts), kernel], attributes, blocked);
+  const out = e.op("ReorderOutput", [sums], { channels: attr.int(small.channels) }, blocked);
+  const dims = [small.channels, down.kernel, across.span, large.channels];
+  const spanned = e.reshape(out, dims);
+  const taps = across.dilation === 1 ? spanned : e.strided(spanned, dims, [2], [0], [across.kernel], [across.dilation]);
+  return e.transpose(taps, [0, 3, 1, 2]);
+}
+
+/** Along one spatial axis. */
+interface Axis {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly before: number;
+  readonly span: number;
+  /** Of the small side. */
+  readonly size: number;
+}
+
+/** The large side as [batch, rows, columns, channels]. */
+function channelsLast(e: Emit, { batch, large: [rows = 1, columns = 1] }: Layer, side: SideOf, block: number): string {
+  // A single block of channels is that already, and the layer itself may have asked for it.
+  if (side.channels === block) return e.reshape(toBlocks(e, side.value, block), [batch, rows, columns, block]);
+  return e.transpose(side.value, [0, 2, 3, 1]);
+}
