@@ -4,6 +4,7 @@ import { GraphBuilder } from "../graph/builder.js";
 import type { Model } from "../graph/ir.js";
 import { parseJson } from "../json.js";
 import { writeFiles } from "../onnx/index.js";
+import { blockedDomain } from "../operators/blocks.js";
 import { emitter } from "../operators/emit.js";
 import type { ChooseForm, FormTask } from "../operators/spec.js";
 import { createSession, type Feeds, floatsOf, randomTensor, type Session, zeroTensor } from "../runtime/index.js";
@@ -66,7 +67,7 @@ function blockSize(): number | undefined {
 function probeBlockSize(): number | undefined {
   const builder = new GraphBuilder();
   const x = builder.input("x", [1, 4, 1, 1]);
-  builder.output(builder.node("ReorderInput", [x], {}, { domain: "com.microsoft.nchwc" }));
+  builder.output(builder.node("ReorderInput", [x], {}, { domain: blockedDomain }));
   try {
     using session = createSession(withBlocked(builder.model({ opset: 13 })));
     const [y] = Object.values(session.run({ x: zeroTensor("float32", [1, 4, 1, 1]) }));
@@ -78,7 +79,7 @@ function probeBlockSize(): number | undefined {
 }
 
 function withBlocked(model: Model): Model {
-  return { ...model, opsets: [...model.opsets, { domain: "com.microsoft.nchwc", version: 1 }] };
+  return { ...model, opsets: [...model.opsets, { domain: blockedDomain, version: 1 }] };
 }
 
 interface Contender {

@@ -1,4 +1,4 @@
-/** Forward, loss, backward and optimiser in one graph of standard operators, run by ONNX Runtime. */
+/** Forward, loss, backward and optimiser in one graph, run by ONNX Runtime: of standard operators, and of its own where they were found to be faster. */
 
 import { copyNetwork, emitBackward, gradientModel } from "../autodiff/index.js";
 import { HalpError } from "../errors.js";
@@ -8,6 +8,7 @@ import type { Model, Node } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
 import { emitForm, emitter } from "../operators/emit.js";
 import type { ChooseForm, FindOperator, GradientRule, TrainingForm } from "../operators/spec.js";
+import { keepBlocks } from "./blocked-layout.js";
 import type { LossGraph } from "./loss-graph.js";
 import { maskReads, type ReadMask } from "./masks.js";
 import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
@@ -192,8 +193,10 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   for (const term of lossGraph.terms) builder.output(term, []);
   const { classifier } = lossGraph;
   if (classifier) builder.output(classifier.logits);
+  const { blockSize } = options.choose ?? {};
+  const model = gradientModel(analyzed, builder);
   return {
-    model: gradientModel(analyzed, builder),
+    model: blockSize === undefined ? model : keepBlocks(model, blockSize, analyzed.types, findOperator),
     loss,
     terms: lossGraph.terms,
     ...(classifier ? { logits: classifier.logits } : {}),

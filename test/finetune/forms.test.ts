@@ -18,6 +18,8 @@ import { patternBatch } from "./networks.js";
 const opset = 17;
 
 interface Geometry {
+  /** Each channel by itself: as many outputs as inputs. */
+  readonly byItself: boolean;
   readonly batch: number;
   readonly rows: number;
   readonly inputs: number;
@@ -30,7 +32,7 @@ interface Geometry {
 }
 
 /** A convolution of any geometry between one that makes its channels and a mean: [batch, 2, rows, 8] to [batch, outputs]. */
-function network({ bias, dilation, inputs, kernel, outputs, pads, rows, stride }: Geometry): Model {
+function network({ bias, byItself, dilation, inputs, kernel, outputs, pads, rows, stride }: Geometry): Model {
   const g = new GraphBuilder();
   const random = createRandom(7);
   const weight = (name: string, dims: readonly number[]) =>
@@ -40,10 +42,15 @@ function network({ bias, dilation, inputs, kernel, outputs, pads, rows, stride }
     "Conv",
     [
       g.node("Tanh", [first]),
-      weight("layer.weight", [outputs, inputs, ...kernel]),
+      weight("layer.weight", [outputs, byItself ? 1 : inputs, ...kernel]),
       ...(bias ? [weight("layer.bias", [outputs])] : []),
     ],
-    { strides: attr.ints([stride, stride]), dilations: attr.ints([dilation, dilation]), pads: attr.ints(pads) },
+    {
+      strides: attr.ints([stride, stride]),
+      dilations: attr.ints([dilation, dilation]),
+      pads: attr.ints(pads),
+      group: attr.int(byItself ? inputs : 1),
+    },
   );
   const mean = g.node("GlobalAveragePool", [g.node("Tanh", [layer])]);
   g.output(g.node("Flatten", [mean], {}, { outputs: ["logits"] }), ["batch", outputs]);
@@ -82,8 +89,11 @@ t.test("every form comes to the same step", async (t) => {
         dilation: fc.integer({ min: 1, max: 2 }),
         pads: fc.tuple(side, side, side, side),
         bias: fc.boolean(),
+        byItself: fc.boolean(),
       }),
-      (geometry) => {
+      (drawn) => {
+        const byItself = drawn.byItself && drawn.inputs > 1;
+        const geometry = { ...drawn, byItself, outputs: byItself ? drawn.inputs : drawn.outputs };
         const model = network(geometry);
         const names = new Set<string>();
         const plainly = (task: FormTask) => {

@@ -1,10 +1,10 @@
 /** The gradient of a convolution's weight: ways to compute it, and their choice. */
 import { attr } from "../../graph/attributes.js";
 import { sizeOf } from "../../graph/tensors.js";
+import { convolutionAttributes, convolveBlocks, fromBlocks, toBlocks, wholeBlocks } from "../blocks.js";
 import { type Emit, emitForm } from "../emit.js";
 import type { Forms, FormTask, GradientContext } from "../spec.js";
 import type { Window } from "../window.js";
-import { blocked, toBlocks } from "./forms.js";
 
 /** Sizes of a convolution, transposed or not: `small` is the side that a window has one position for, `large` the other. */
 export interface Layer {
@@ -57,6 +57,9 @@ export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small:
               asConvolution(e, layer, small, large, block, parts),
             ),
           }
+        : {}),
+      ...(block !== undefined && canConvolveEach(layer, small, large)
+        ? { "samples as channels": form((e, layer, small, large) => eachAsConvolution(e, layer, small, large, block)) }
         : {}),
     },
   };
@@ -171,7 +174,7 @@ function asConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, bloc
   })) as [Axis, Axis];
   const { reach, after } = reachOf(layer);
   const rows = down.size / parts;
-  const outputs = Math.ceil(small.channels / block) * block;
+  const outputs = wholeBlocks(small.channels, block);
 
   let input = channelsLast(e, layer, large, block);
   input = e.pad(input, [0, down.before, across.before, 0], [0, after[0] as number, after[1] as number, 0]);
@@ -190,19 +193,44 @@ function asConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, bloc
   const inBlocks = e.reshape(toBlocks(e, small.value, small.channels), split);
   const kernel = e.reshape(e.transpose(inBlocks, [2, 0, 4, 1, 3, 5]), [outputs, batch * parts, rows, across.size]);
 
-  const attributes = {
-    kernel_shape: attr.ints([rows, across.size]),
-    strides: attr.ints([down.dilation, 1]),
-    dilations: attr.ints([down.stride, across.stride * large.channels]),
-    pads: attr.ints([0, 0, 0, 0]),
-    group: attr.int(1),
-  };
-  const sums = e.op("Conv", [toBlocks(e, input, batch * parts), kernel], attributes, blocked);
-  const out = e.op("ReorderOutput", [sums], { channels: attr.int(small.channels) }, blocked);
+  const attributes = convolutionAttributes([rows, across.size], 1, {
+    strides: [down.dilation, 1],
+    dilations: [down.stride, across.stride * large.channels],
+  });
+  const sums = convolveBlocks(e, [toBlocks(e, input, batch * parts), kernel], attributes);
+  const out = fromBlocks(e, sums, small.channels);
   const dims = [small.channels, down.kernel, across.span, large.channels];
   const spanned = e.reshape(out, dims);
   const taps = across.dilation === 1 ? spanned : e.strided(spanned, dims, [2], [0], [across.kernel], [across.dilation]);
   return e.transpose(taps, [0, 3, 1, 2]);
+}
+
+/** Whether every channel is a group of its own, and no row or column was left over by the last stride. */
+function canConvolveEach(layer: Layer, small: SideOf, large: SideOf): boolean {
+  const { after } = reachOf(layer);
+  const isEach = layer.groups > 1 && small.channels === 1 && large.channels === 1;
+  return isEach && layer.rank === 2 && [...layer.window.before, ...after].every((p) => p >= 0);
+}
+
+/**
+ * Where each channel is convolved by itself, each channel of each sample is a channel of a convolution whose kernel is the
+ * small side; what comes out is summed over the samples.
+ */
+function eachAsConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, block: number): string {
+  const { batch, groups, window } = layer;
+  const all = wholeBlocks(groups, block);
+  const input = e.reshape(toBlocks(e, large.value, groups), [1, batch * all, ...layer.large]);
+  const kernel = e.reshape(toBlocks(e, small.value, groups), [batch * all, 1, ...layer.small]);
+  const attributes = convolutionAttributes(layer.small, batch * all, {
+    strides: window.dilations,
+    dilations: window.strides,
+    pads: [...window.before, ...reachOf(layer).after],
+  });
+  const taps = sizeOf(window.kernel);
+  const perSample = e.reshape(convolveBlocks(e, [input, kernel], attributes), [batch, all / block, taps, block]);
+  const sums = e.transpose(e.reduceSum(perSample, [0], false), [0, 2, 1]);
+  const weights = e.reshape(sums, [all, 1, ...window.kernel]);
+  return all === groups ? weights : e.slice(weights, [0], [0], [groups]);
 }
 
 /** Along one spatial axis. */
@@ -218,7 +246,11 @@ interface Axis {
 
 /** The large side as [batch, rows, columns, channels]. */
 function channelsLast(e: Emit, { batch, large: [rows = 1, columns = 1] }: Layer, side: SideOf, block: number): string {
-  // A single block of channels is that already, and the layer itself may have asked for it.
-  if (side.channels === block) return e.reshape(toBlocks(e, side.value, block), [batch, rows, columns, block]);
-  return e.transpose(side.value, [0, 2, 3, 1]);
+  const { channels, value } = side;
+  if (channels % block !== 0) return e.transpose(value, [0, 2, 3, 1]);
+  // In blocks it is nearly that already, and the layer itself may have asked for it.
+  let inBlocks = toBlocks(e, value, channels);
+  if (channels > block)
+    inBlocks = e.transpose(e.reshape(inBlocks, [batch, channels / block, rows * columns, block]), [0, 2, 1, 3]);
+  return e.reshape(inBlocks, [batch, rows, columns, channels]);
 }
