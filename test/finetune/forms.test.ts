@@ -117,7 +117,11 @@ t.test("every form comes to the same step", async (t) => {
     ),
     { numRuns: 80 },
   );
-  const expected = ["rows moved", ...(blockSize === undefined ? [] : ["blocks", "samples as channels"])];
+  const expected = [
+    "rows moved",
+    "samples in rows",
+    ...(blockSize === undefined ? [] : ["blocks", "samples as channels"]),
+  ];
   t.ok(
     expected.every((name) => (seen.get(name) ?? 0) > 5),
     `tried: ${[...seen].join("; ")}`,

@@ -47,9 +47,10 @@ export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small:
       { value: large.value, dims: [batch, groups * large.channels, ...layer.large] },
     ],
     forms: {
-      plain: form((e, layer, small, large) => tapByTap(e, layer, small, large, false)),
+      plain: form((e, layer, small, large) => tapByTap(e, layer, small, large, "plain")),
+      "samples in rows": form((e, layer, small, large) => tapByTap(e, layer, small, large, "samples in rows")),
       ...(canMoveRows
-        ? { "rows moved": form((e, layer, small, large) => tapByTap(e, layer, small, large, true)) }
+        ? { "rows moved": form((e, layer, small, large) => tapByTap(e, layer, small, large, "rows moved")) }
         : {}),
       ...(block !== undefined && parts !== undefined
         ? {
@@ -83,35 +84,51 @@ function partsOf({ batch, groups, rank, small }: Layer, block: number): number |
   return block % parts === 0 && (small[0] as number) % parts === 0 ? parts : undefined;
 }
 
-/**
- * Tap by tap: the product of the small side with what the tap saw of the large side, summed over positions and samples.
- * @param wholeRows the small side is moved along the first spatial axis, by zeros before it, instead of the large one being cut.
- */
-function tapByTap(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows: boolean): string {
+/** What a product sums over. */
+type Products =
+  /** Positions of one sample; samples are summed afterwards. */
+  | "plain"
+  /** The same, and the small side is moved along the first spatial axis, by zeros before it, instead of the large one being cut. */
+  | "rows moved"
+  /** Positions of all samples, both sides having channels first: of many channels, sums by sample take long to add up. */
+  | "samples in rows";
+
+/** Tap by tap: the product of the small side with what the tap saw of the large side, summed over positions and samples. */
+function tapByTap(e: Emit, layer: Layer, small: SideOf, large: SideOf, products: Products): string {
   const { batch, window, groups, rank } = layer;
+  const inRows = products === "samples in rows";
+  const wholeRows = products === "rows moved";
   const space = Array.from({ length: rank }, (_, i) => i);
   const positions = sizeOf(layer.small);
   const { reach, after } = reachOf(layer);
-  const padded = e.pad(large.value, [0, 0, ...window.before], [0, 0, ...after]);
-  const paddedDims = [batch, groups * large.channels, ...reach];
   const axes = space.map((i) => i + 2);
+  const [s, l] = [small, large].map(({ value }) => (inRows ? e.transpose(value, [1, 0, ...axes]) : value)) as [
+    string,
+    string,
+  ];
+  const padded = e.pad(l, [0, 0, ...window.before], [0, 0, ...after]);
+  const outer = inRows ? [groups * large.channels, batch] : [batch, groups * large.channels];
+  const paddedDims = [...outer, ...reach];
+  /** One side of a product. */
+  const operand = (x: string, { channels }: SideOf, size: number) =>
+    e.reshape(x, inRows ? [groups, channels, batch * size] : [batch, groups, channels, size]);
   const whole = reach.every((r, i) => r === layer.small[i]);
   const unit = window.strides.every((stride) => stride === 1);
   const rowSize = sizeOf(layer.small.slice(1));
   const views = new Map<string, string>();
-  /** The large side cut to what taps at these places along all but the first axis saw, [batch, channels, rows * rowSize]. */
+  /** The large side cut to what taps at these places along all but the first axis saw, [...outer, rows * rowSize]. */
   const viewAt = (rest: readonly number[]): string => {
     const key = rest.join();
     let view = views.get(key);
     if (view === undefined) {
       const ends = rest.map((at, i) => at + (layer.small[i + 1] as number));
       view = rest.length === 0 ? padded : e.slice(padded, axes.slice(1), rest, ends);
-      view = e.reshape(view, [batch, groups * large.channels, (reach[0] as number) * rowSize]);
+      view = e.reshape(view, [...outer, (reach[0] as number) * rowSize]);
       views.set(key, view);
     }
     return view;
   };
-  /** What a tap saw, [batch, channels, positions]. */
+  /** What a tap saw, [...outer, positions]. */
   const seenBy = (offset: readonly number[]): string => {
     if (whole) return padded;
     if (!unit) return e.strided(padded, paddedDims, axes, offset, layer.small, window.strides);
@@ -119,7 +136,7 @@ function tapByTap(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows
     const [row = 0, ...rest] = offset;
     return e.slice(viewAt(rest), [2], [row * rowSize], [row * rowSize + positions]);
   };
-  const unmoved = e.reshape(small.value, [batch, groups, small.channels, positions]);
+  const unmoved = operand(s, small, positions);
   const moved = new Map<number, string>();
   /** The small side with zeros for the rows that a tap of this row does not see. */
   const movedBy = (row: number): string => {
@@ -127,12 +144,8 @@ function tapByTap(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows
     if (value === undefined) {
       const rows = reach[0] as number;
       const behind = rows - (layer.small[0] as number) - row;
-      value = e.pad(
-        small.value,
-        [0, 0, row, ...space.slice(1).map(() => 0)],
-        [0, 0, behind, ...space.slice(1).map(() => 0)],
-      );
-      value = e.reshape(value, [batch, groups, small.channels, rows * rowSize]);
+      value = e.pad(s, [0, 0, row, ...space.slice(1).map(() => 0)], [0, 0, behind, ...space.slice(1).map(() => 0)]);
+      value = operand(value, small, rows * rowSize);
       moved.set(row, value);
     }
     return value;
@@ -147,9 +160,10 @@ function tapByTap(e: Emit, layer: Layer, small: SideOf, large: SideOf, wholeRows
     const [row = 0, ...rest] = offset;
     const seen = wholeRows ? viewAt(rest) : seenBy(offset);
     const size = wholeRows ? (reach[0] as number) * rowSize : positions;
-    const l = e.reshape(seen, [batch, groups, large.channels, size]);
-    const product = e.reduceSum(e.matMul(wholeRows ? movedBy(row) : unmoved, l, { transB: true }), [0], false);
-    taps.push(e.reshape(product, [groups * small.channels, large.channels, 1]));
+    const product = e.matMul(wholeRows ? movedBy(row) : unmoved, operand(seen, large, size), { transB: true });
+    taps.push(
+      e.reshape(inRows ? product : e.reduceSum(product, [0], false), [groups * small.channels, large.channels, 1]),
+    );
   }
   const all = taps.length === 1 ? (taps[0] as string) : e.concat(taps, 2);
   return e.reshape(all, [groups * small.channels, large.channels, ...window.kernel]);
