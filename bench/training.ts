@@ -17,9 +17,13 @@ import { childTunables, quantileOf, spawnChild } from "../src/runtime/index.js";
 import { subjects, type TrainingSubject } from "./training/networks.js";
 import type { StepAnswer, StepTask } from "./training/step-child.js";
 
+/** Forward as in inference, forward as in training up to the loss, a whole step. */
+const works = ["forward", "trainingForward", "step"] as const;
+type Work = (typeof works)[number];
+
 interface Contender extends Disposable {
   readonly name: string;
-  run(what: "forward" | "step"): Promise<StepAnswer>;
+  run(what: Work): Promise<StepAnswer>;
 }
 
 export async function benchTraining(args: string[]): Promise<void> {
@@ -46,41 +50,56 @@ async function compare(subject: TrainingSubject, rounds: number, threads: number
     await openHalp("halp, plain forms", { name: subject.name, threads, plain: true }),
     ...(torch ? [torch] : []),
   ];
-  const times = new Map(contenders.map((c) => [c, { forward: [] as number[], step: [] as number[], bytes: 0 }]));
+  const times = new Map(
+    contenders.map((c) => [
+      c,
+      { seconds: { forward: [] as number[], trainingForward: [] as number[], step: [] as number[] }, bytes: 0 },
+    ]),
+  );
   try {
     for (let round = -1; round < rounds; round++)
-      for (const what of ["forward", "step"] as const)
+      for (const what of works)
         for (const contender of contenders) {
           const { seconds, bytes } = await contender.run(what);
           const of = times.get(contender);
           if (!of) continue;
           of.bytes = bytes;
           // The first round asks for memory, and is not counted.
-          if (round >= 0) of[what].push(seconds);
+          if (round >= 0) of.seconds[what].push(seconds);
         }
   } finally {
     for (const c of contenders) c[Symbol.dispose]();
   }
   console.log(`${subject.name}, ${subject.dims.join("x")}`);
-  console.log(
-    `${"".padEnd(20)}${["forward", "step", "step/forward", "step to halp's", "memory"].map((h) => h.padStart(26)).join("")}`,
-  );
-  const own = times.get(contenders[0] as Contender)?.step ?? [];
-  for (const [{ name }, { bytes, forward, step }] of times) {
-    const ratio = quantileOf(step.toSorted(ascending), 0.5) / quantileOf(forward.toSorted(ascending), 0.5);
+  const heads = [
+    "forward",
+    "forward in training",
+    "step",
+    "step/forward",
+    "to that in training",
+    "step to halp's",
+    "memory",
+  ];
+  console.log(`${"".padEnd(20)}${heads.map((h) => h.padStart(width)).join("")}`);
+  const medianOf = (seconds: readonly number[]) => quantileOf(seconds.toSorted(ascending), 0.5);
+  const own = times.get(contenders[0] as Contender)?.seconds.step ?? [];
+  for (const [{ name }, { bytes, seconds }] of times) {
+    const to = (what: Work) => (medianOf(seconds.step) / medianOf(seconds[what])).toFixed(2);
     const toOwn = spread(
-      step.map((s, i) => s / (own[i] ?? Number.NaN)),
+      seconds.step.map((s, i) => s / (own[i] ?? Number.NaN)),
       (r) => r.toFixed(2),
     );
-    const cells = [spread(forward, milliseconds), spread(step, milliseconds), ratio.toFixed(2), toOwn];
-    console.log(
-      `${name.padEnd(20)}${[...cells, `${(bytes / 1e6).toFixed(0)} MB`].map((c) => c.padStart(26)).join("")}`,
-    );
+    const cells = [
+      ...works.map((what) => spread(seconds[what], milliseconds)),
+      ...[to("forward"), to("trainingForward"), toOwn, `${(bytes / 1e6).toFixed(0)} MB`],
+    ];
+    console.log(`${name.padEnd(20)}${cells.map((c) => c.padStart(width)).join("")}`);
   }
   if (!torch) console.log(`${python} has no torch: not compared with PyTorch.`);
   console.log("");
 }
 
+const width = 27;
 const ascending = (a: number, b: number): number => a - b;
 const milliseconds = (s: number): string => `${(1000 * s).toFixed(0)} ms`;
 

@@ -1,7 +1,9 @@
 /** A process that trains one of the networks with halp, step by step as it is told. */
 import { resourceUsage } from "node:process";
-import { createFormChooser, createTrainer, type Trainer } from "../../src/finetune/index.js";
+import { createFormChooser, createTrainer, openPasser, type Passer, type Trainer } from "../../src/finetune/index.js";
 import { opsetOf } from "../../src/graph/ir.js";
+import { removeDeadNodes } from "../../src/graph/topology.js";
+import { encodeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { createSession, floatTensor, type Session, serveParent, uniform } from "../../src/runtime/index.js";
 import { subjects } from "./networks.js";
@@ -20,6 +22,7 @@ export interface StepAnswer {
 
 let trainer: Trainer;
 let session: Session;
+let forwardAlone: Passer;
 let images: Float32Array;
 let labels: Int32Array;
 let dims: readonly number[];
@@ -41,6 +44,7 @@ serveParent({
       ...(plain ? {} : { choose: chooser.choose }),
     });
     session = createSession(model, { threads });
+    forwardAlone = openForward(threads);
     const next = uniform(2);
     images = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => 2 * next() - 1);
     labels = Int32Array.from({ length: dims[0] ?? 1 }, (_, i) => i % 10);
@@ -50,11 +54,26 @@ serveParent({
     timed(() => {
       session.run({ x: floatTensor(images, dims) });
     }),
+  trainingForward: (): StepAnswer => {
+    const weights = trainer.weights();
+    return timed(() => {
+      forwardAlone.pass({ images, dims, labels }, weights);
+    });
+  },
   step: (): StepAnswer =>
     timed(() => {
       trainer.step([{ images, dims, labels }], 0.01);
     }),
 });
+
+/** What a step does up to the loss. */
+function openForward(threads: number): Passer {
+  const { graph: model, recipe } = trainer;
+  const kept = new Set([recipe.loss, ...recipe.terms, recipe.logits]);
+  const outputs = model.graph.outputs.filter(({ name }) => kept.has(name));
+  const graph = removeDeadNodes({ ...model.graph, outputs });
+  return openPasser(encodeModel({ ...model, graph }), { ...recipe, gradients: [], scores: [] }, threads);
+}
 
 function timed(work: () => void): StepAnswer {
   const start = process.hrtime.bigint();
