@@ -84,6 +84,8 @@ function withBlocked(model: Model): Model {
 
 interface Contender {
   readonly name: string;
+  /** Of its time, what counts. */
+  readonly share: number;
   readonly session: Session;
   readonly ns: number[];
 }
@@ -123,7 +125,7 @@ function fastest(task: FormTask, opset: number, threads: number): string | undef
   }
 }
 
-const leastOf = (c: Contender): number => Math.min(...c.ns);
+const leastOf = (c: Contender): number => c.share * Math.min(...c.ns);
 
 function drop(open: Contender[], contender: Contender): void {
   contender.session[Symbol.dispose]();
@@ -133,7 +135,8 @@ function drop(open: Contender[], contender: Contender): void {
 /** Undefined where the runtime does not take it: a form may need operators that not every machine's runtime has. */
 function openForm(task: FormTask, name: string, opset: number, threads: number): Contender | undefined {
   try {
-    return { name, session: createSession(modelOf(task, name, opset), { threads }), ns: [] };
+    const session = createSession(modelOf(task, name, opset), { threads });
+    return { name, share: task.shares?.[name] ?? 1, session, ns: [] };
   } catch {
     return undefined;
   }

@@ -98,6 +98,8 @@ export interface FormTask {
   /** All float32. */
   readonly inputs: readonly { readonly value: string; readonly dims: readonly number[] }[];
   readonly forms: Forms;
+  /** By form, where it is not 1: the share of the time that it takes alone which it costs among other nodes. */
+  readonly shares?: Readonly<Record<string, number>>;
 }
 
 /** Names the form to take. */

@@ -152,6 +152,8 @@ t.test("the fastest form is taken that computes the same and that the runtime kn
   t.equal(chooser.tried, 1);
   t.equal(chooser.choose(taskOf(forms)), "twice");
   t.equal(chooser.tried, 1, "once for a configuration");
+  const cheap = { ...taskOf({ slowly, twice }), key: "cheap among other nodes", shares: { slowly: 1e-6 } };
+  t.equal(createFormChooser(opset, 1, new Map()).choose(cheap), "slowly");
   t.equal(chooser.choose(taskOf({ only: slowly })), "only");
   t.equal(chooser.tried, 1, "nothing to choose");
 

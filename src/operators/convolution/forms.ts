@@ -29,6 +29,8 @@ export function convolutionTask(geometry: Geometry, inputs: FormTask["inputs"], 
   return {
     key: `Conv pads=${pads} strides=${strides} dilations=${dilations} group=${groups}`,
     inputs,
+    // What comes from blocks and goes to blocks need not be rearranged.
+    shares: { blocks: 0.8 },
     forms: {
       plain: (e, names) => e.op("Conv", names, attributes),
       ...(fits && block !== undefined
