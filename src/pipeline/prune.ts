@@ -226,11 +226,13 @@ async function takeSteps(c: Choosing): Promise<StepSearch[]> {
     : untrained;
   // What an earlier step knows of importance is of other weights, where they are trained.
   const back = trains ? 1 : lookBack;
+  const joint = (options.mode ?? "joint") === "joint";
   let searches: StepSearch[] = [];
   for (let step = saved?.step ?? 0; step < targets.length; step++) {
     const targetsNs = targets[step] as readonly number[];
     options.onProgress?.({ phase: "steps", done: step, total: targets.length });
-    const search = await prepareStep(stage, data, devices, options, least, step, apply, score, warn);
+    const toward = trains && !training.soft && joint && step < targets.length - 1 ? targets.at(-1) : undefined;
+    const search = await prepareStep(stage, data, devices, options, least, step, apply, score, warn, toward);
     searches = [...searches, search].slice(-back);
     if (step === targets.length - 1) break;
     const found = await bestOf(searches, targetsNs);

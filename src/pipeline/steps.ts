@@ -1,5 +1,11 @@
 /** One round of the schedule: channels are scored, and what comes back searches them for any target. */
-import { analyzeCoupling, type Coupling, type CouplingOptions, type Plan } from "../coupling/index.js";
+import {
+  analyzeCoupling,
+  type Coupling,
+  type CouplingGroup,
+  type CouplingOptions,
+  type Plan,
+} from "../coupling/index.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
 import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
@@ -69,6 +75,8 @@ export type StepSearch = (targetsNs: readonly number[]) => Promise<Found>;
  * @param least channels that each group of the original has to keep
  * @param apply makes the network of a plan of the original
  * @param score gives each channel of the stage its importance
+ * @param toward latency of the last step, by device: a group is left as it is then, or goes as far as the best plan for that has
+ *   it go. Small cuts that meet an early target exactly would be lost where the end takes the whole group, or another.
  */
 export async function prepareStep(
   stage: Stage,
@@ -80,6 +88,7 @@ export async function prepareStep(
   apply: (plan: Plan) => RewriteResult,
   score: Score,
   warn: (message: string) => void,
+  toward?: readonly number[],
 ): Promise<StepSearch> {
   const { analyzed, coupling } = stage;
   const { original } = data;
@@ -92,11 +101,11 @@ export async function prepareStep(
   // A step may halve what a group has now.
   const narrowest = (options.steps ?? 1) >= 3 ? 0.5 : 0;
   const present = (g: number, size: number) => stage.mask?.kept[g]?.length ?? size;
-  const variables = rankVariables(coupling, saliency.importance, (group) =>
+  const choicesOf = (group: CouplingGroup): number[] =>
     groupOptions(group, { alignment: alignmentFor(devices) }, mayVanish.has(group.id), leastNow[group.id]).filter(
       (k) => k === 0 || k >= narrowest * present(group.id, group.size),
-    ),
-  );
+    );
+  let variables = rankVariables(coupling, saliency.importance, choicesOf);
   const whole = saliency.importance.reduce((a: number, b: number) => a + b, 0);
   const presentNs = await predictOn(devices, analyzed);
   const predict = async (plan: Plan) => {
@@ -105,9 +114,17 @@ export async function prepareStep(
     return { model, predictedNs: await predictOn(devices, model.analyzed) };
   };
   const { mode, signal } = options;
-  const input = { analyzed, coupling, variables, devices, presentNs, predict, warn, ...(signal ? { signal } : {}) };
+  const input = { analyzed, coupling, devices, presentNs, predict, warn, ...(signal ? { signal } : {}) };
+  if (toward) {
+    const { plan } = await (await openSearch({ ...input, variables })).find(toward);
+    variables = rankVariables(coupling, saliency.importance, (group) =>
+      choicesOf(group).filter((k) => k === group.size || k === plan.kept[group.id]?.length),
+    );
+  }
   const search =
-    mode === "uniform" ? openUniformSearch(input) : await openSearch({ ...input, ...(mode ? { mode } : {}) });
+    mode === "uniform"
+      ? openUniformSearch({ ...input, variables })
+      : await openSearch({ ...input, variables, ...(mode ? { mode } : {}) });
   return async (targetsNs) => {
     const found = await search.find(targetsNs);
     const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
