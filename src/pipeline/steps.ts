@@ -6,9 +6,10 @@ import {
   type CouplingOptions,
   type Plan,
 } from "../coupling/index.js";
+import { HalpError } from "../errors.js";
 import type { AnalyzedGraph } from "../graph/analysis.js";
 import { findOperator } from "../operators/index.js";
-import { groupOptions, leastWidthsLeft, rankVariables } from "../problem/index.js";
+import { groupOptions, leastWidthsLeft, type PruneVariable, rankVariables } from "../problem/index.js";
 import { groupsThatMayVanish, type RewriteResult } from "../rewrite/index.js";
 import type { Saliency } from "../saliency/index.js";
 import type { PruneData } from "./data.js";
@@ -115,16 +116,18 @@ export async function prepareStep(
   };
   const { mode, signal } = options;
   const input = { analyzed, coupling, devices, presentNs, predict, warn, ...(signal ? { signal } : {}) };
-  if (toward) {
-    const { plan } = await (await openSearch({ ...input, variables })).find(toward);
-    variables = rankVariables(coupling, saliency.importance, (group) =>
-      choicesOf(group).filter((k) => k === group.size || k === plan.kept[group.id]?.length),
-    );
-  }
-  const search =
+  const open = (variables: readonly PruneVariable[]) =>
     mode === "uniform"
       ? openUniformSearch({ ...input, variables })
-      : await openSearch({ ...input, variables, ...(mode ? { mode } : {}) });
+      : openSearch({ ...input, variables, ...(mode ? { mode } : {}) });
+  let search = await open(variables);
+  const end = toward && (await unlessInfeasible(search.find(toward)));
+  if (end) {
+    variables = rankVariables(coupling, saliency.importance, (group) =>
+      choicesOf(group).filter((k) => k === group.size || k === end.plan.kept[group.id]?.length),
+    );
+    search = await open(variables);
+  }
   return async (targetsNs) => {
     const found = await search.find(targetsNs);
     const plan = planForOriginal(original.coupling, coupling, stage.origin, found.plan);
@@ -153,4 +156,14 @@ export function stageOf(rewritten: RewriteResult, kept: number, original: Coupli
   const coupling = analyzeCoupling(analyzed, findOperator, { ...choices, mayMiss: true });
   const origin = originalChannels(original, coupling, (v, axis) => rewritten.keptOf(v, axis));
   return { analyzed, coupling, origin, kept, keptOf: rewritten.keptOf };
+}
+
+/** Undefined where no plan of a step reaches so far: groups are halved at most. */
+async function unlessInfeasible<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof HalpError && error.exitCode === 3) return undefined;
+    throw error;
+  }
 }
