@@ -278,8 +278,8 @@ class BlockedGraph {
       return true;
     };
     if (sizeOf(otherDims) === 1 && otherDims.length <= 4) {
-      const x = this.#blocks.get(images) as Blocks;
-      return add(images === a ? [x.name, other] : [other, x.name]);
+      const x = this.#blocks.get(images);
+      return x !== undefined && add(images === a ? [x.name, other] : [other, x.name]);
     }
     if (dims.length !== 4) return false;
     if (node.opType === "Mul" && isPerChannel(otherDims, dims) && this.#blocks.has(images)) {
