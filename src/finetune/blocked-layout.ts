@@ -15,6 +15,7 @@ import { linksOf, namesInside, namesOf, removeDeadNodes } from "../graph/topolog
 import { blockedDomain as domain, productsOfBlocks, reduceBlocks, scaleBlocks, toBlocks } from "../operators/blocks.js";
 import { emitter } from "../operators/emit.js";
 import type { FindOperator } from "../operators/spec.js";
+import { slidingWindow } from "../operators/window.js";
 
 /** Images in blocks. */
 interface Blocks {
@@ -112,9 +113,13 @@ class BlockedGraph {
 
   /** What stands for a value, made by now. */
   #get(name: string): string {
-    const found = this.#standIns.get(name) ?? name;
+    const found = this.#standIn(name);
     this.#need(found);
     return found;
+  }
+
+  #standIn(name: string): string {
+    return this.#standIns.get(name) ?? name;
   }
 
   #need(name: string): void {
@@ -201,26 +206,18 @@ class BlockedGraph {
       this.#sizes.set(out, [dims[0] as number, dims[2] as number, dims[3] as number]);
       return false;
     }
-    const from = this.#sizes.get(this.#standIns.get(x) ?? x);
+    const from = this.#sizes.get(this.#standIn(x));
     if (node.opType === "Conv" && from) {
       const [batch, ...large] = from;
-      const ints = (name: string) => intsAttr(node, name) as number[];
-      const [kernel, strides, dilations, pads] = ["kernel_shape", "strides", "dilations", "pads"].map(
-        ints,
-      ) as number[][];
-      const small = large.map((n, i) => {
-        const span = (dilations?.[i] as number) * ((kernel?.[i] as number) - 1) + 1;
-        const padded = n + (pads?.[i] as number) + (pads?.[i + 2] as number);
-        return Math.floor((padded - span) / (strides?.[i] as number)) + 1;
-      });
-      this.#sizes.set(out, [batch, ...small] as [number, number, number]);
-      const inputs = node.inputs.map((name) => this.#standIns.get(name) ?? name);
+      const { output } = slidingWindow(node, large, intsAttr(node, "kernel_shape") ?? []);
+      this.#sizes.set(out, [batch, ...output] as [number, number, number]);
+      const inputs = node.inputs.map((name) => this.#standIn(name));
       this.#deferred.set(out, { ...node, inputs });
       return true;
     }
     if (node.opType === "ReorderOutput" && from) {
       const [batch, ...space] = from;
-      this.#setBlocks(out, this.#standIns.get(x) ?? x, [batch, intAttr(node, "channels", 1), ...space]);
+      this.#setBlocks(out, this.#standIn(x), [batch, intAttr(node, "channels", 1), ...space]);
       return true;
     }
     return false;

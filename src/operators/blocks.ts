@@ -121,7 +121,7 @@ export function productsOfBlocks(e: Emit, x: string, y: string, dims: readonly n
   return firstOf(e, e.reshape(sums, [batch, all, 1, 1]), 1, all, channels);
 }
 
-/** Without what filled up the last block. */
-function firstOf(e: Emit, x: string, axis: number, all: number, channels: number): string {
+/** Without what filled up the last block: the first `channels` of `all` along an axis. */
+export function firstOf(e: Emit, x: string, axis: number, all: number, channels: number): string {
   return all === channels ? x : e.slice(x, [axis], [0], [channels]);
 }

@@ -3,6 +3,7 @@ import { attr, intAttr } from "../../graph/attributes.js";
 import type { Attribute } from "../../graph/ir.js";
 import { byteLengthOf, deriveTensor } from "../../graph/lazy-tensor.js";
 import { float32sIn, sizeOf } from "../../graph/tensors.js";
+import { convolutionAttributes } from "../blocks.js";
 import { dimsOf, type Emit, emitForm, emitter, noGradient } from "../emit.js";
 import type { GradientContext, GradientRule } from "../spec.js";
 import { slidingWindow, spreadingWindow } from "../window.js";
@@ -14,15 +15,10 @@ function attributesOf(
   before: readonly number[],
   after: readonly number[],
   more: Readonly<Record<string, Attribute>> = {},
-  strides = layer.window.strides,
 ) {
-  const { window, groups } = layer;
+  const { kernel, strides, dilations } = layer.window;
   return {
-    kernel_shape: attr.ints(window.kernel),
-    strides: attr.ints(strides),
-    dilations: attr.ints(window.dilations),
-    pads: attr.ints([...before, ...after]),
-    group: attr.int(groups),
+    ...convolutionAttributes(kernel, layer.groups, { strides, dilations, pads: [...before, ...after] }),
     ...more,
   };
 }

@@ -1,7 +1,7 @@
 /** The gradient of a convolution's weight: ways to compute it, and their choice. */
 import { attr } from "../../graph/attributes.js";
 import { sizeOf } from "../../graph/tensors.js";
-import { convolutionAttributes, convolveBlocks, fromBlocks, toBlocks, wholeBlocks } from "../blocks.js";
+import { convolutionAttributes, convolveBlocks, firstOf, fromBlocks, toBlocks, wholeBlocks } from "../blocks.js";
 import { type Emit, emitForm } from "../emit.js";
 import type { Forms, FormTask, GradientContext } from "../spec.js";
 import type { Window } from "../window.js";
@@ -243,8 +243,7 @@ function eachAsConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, 
   const taps = sizeOf(window.kernel);
   const perSample = e.reshape(convolveBlocks(e, [input, kernel], attributes), [batch, all / block, taps, block]);
   const sums = e.transpose(e.reduceSum(perSample, [0], false), [0, 2, 1]);
-  const weights = e.reshape(sums, [all, 1, ...window.kernel]);
-  return all === groups ? weights : e.slice(weights, [0], [0], [groups]);
+  return firstOf(e, e.reshape(sums, [all, 1, ...window.kernel]), 0, all, groups);
 }
 
 /** Along one spatial axis. */
