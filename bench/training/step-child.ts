@@ -6,7 +6,7 @@ import { removeDeadNodes } from "../../src/graph/topology.js";
 import { encodeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { createSession, floatTensor, type Session, serveParent, uniform } from "../../src/runtime/index.js";
-import { subjects } from "./networks.js";
+import { subjects, type TrainingSubject } from "./networks.js";
 
 export interface StepTask {
   readonly name: string;
@@ -21,16 +21,21 @@ export interface StepAnswer {
 }
 
 let trainer: Trainer;
-let session: Session;
-let forwardAlone: Passer;
+/** Opened when they are first asked for, so that memory before that is that of steps. */
+let session: Session | undefined;
+let forwardAlone: Passer | undefined;
+let network: TrainingSubject;
+let threads: number;
 let images: Float32Array;
 let labels: Int32Array;
 let dims: readonly number[];
 
 serveParent({
-  open: ({ name, plain, threads }: StepTask): { readonly parameters: number; readonly trials: number } => {
-    const subject = subjects.find((s) => s.name === name);
-    if (!subject) throw new RangeError(`There is no network ${name}.`);
+  open: (task: StepTask): { readonly parameters: number; readonly trials: number } => {
+    const subject = subjects.find((s) => s.name === task.name);
+    if (!subject) throw new RangeError(`There is no network ${task.name}.`);
+    network = subject;
+    threads = task.threads;
     const model = subject.model();
     dims = subject.dims;
     const chooser = createFormChooser(opsetOf(model), threads, new Map());
@@ -41,33 +46,29 @@ serveParent({
       loss: [{ kind: "cross-entropy" }],
       optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 5e-4 },
       threads,
-      ...(plain ? {} : { choose: chooser.choose }),
+      ...(task.plain ? {} : { choose: chooser.choose }),
     });
-    session = createSession(model, { threads });
-    forwardAlone = openForward(threads);
     const next = uniform(2);
     images = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => 2 * next() - 1);
     labels = Int32Array.from({ length: dims[0] ?? 1 }, (_, i) => i % 10);
     return { parameters: trainer.parameterCount, trials: chooser.tried };
   },
-  forward: (): StepAnswer =>
-    timed(() => {
-      session.run({ x: floatTensor(images, dims) });
-    }),
+  forward: (): StepAnswer => {
+    session ??= createSession(network.model(), { threads });
+    const { run } = session;
+    return timed(() => run({ x: floatTensor(images, dims) }));
+  },
   trainingForward: (): StepAnswer => {
     const weights = trainer.weights();
-    return timed(() => {
-      forwardAlone.pass({ images, dims, labels }, weights);
-    });
+    forwardAlone ??= openForward();
+    const { pass } = forwardAlone;
+    return timed(() => pass({ images, dims, labels }, weights));
   },
-  step: (): StepAnswer =>
-    timed(() => {
-      trainer.step([{ images, dims, labels }], 0.01);
-    }),
+  step: (): StepAnswer => timed(() => trainer.step([{ images, dims, labels }], 0.01)),
 });
 
 /** What a step does up to the loss. */
-function openForward(threads: number): Passer {
+function openForward(): Passer {
   const { graph: model, recipe } = trainer;
   const kept = new Set([recipe.loss, ...recipe.terms, recipe.logits]);
   const outputs = model.graph.outputs.filter(({ name }) => kept.has(name));
@@ -75,7 +76,7 @@ function openForward(threads: number): Passer {
   return openPasser(encodeModel({ ...model, graph }), { ...recipe, gradients: [], scores: [] }, threads);
 }
 
-function timed(work: () => void): StepAnswer {
+function timed(work: () => unknown): StepAnswer {
   const start = process.hrtime.bigint();
   work();
   return { seconds: Number(process.hrtime.bigint() - start) / 1e9, bytes: resourceUsage().maxRSS * 1024 };

@@ -61,7 +61,7 @@ export interface Passer extends Disposable {
 
 /** @throws HalpError HALP_SCORE_GRAPH where graph and recipe do not belong together, HALP_RUNTIME_LOAD */
 export function openPasser(model: ModelSource, recipe: PassRecipe, threads: number): Passer {
-  const session = createSession(model, { threads });
+  const session = createSession(model, { threads, memoryPlan: false });
   const given = new Set(session.inputNames);
   const there = new Set(session.outputs.map(({ name }) => name));
   const outputs = fetchesOf(recipe);

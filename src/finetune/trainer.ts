@@ -114,25 +114,19 @@ export function createTrainer(options: TrainerOptions): Trainer {
     );
   const [inputName, dims] = input;
   const batchSize = dims[0] ?? 1;
-  const weights = new Map(analyzed.graph.initializers.map((t) => [t.name, t]));
+  const { bare, ofNetwork, first } = takeWeights(analyzed.model, graph.slots);
   /** What the next run is fed: outputs of the last go in again as they are. */
-  let state: Record<string, RuntimeTensor> = {};
-  for (const slot of graph.slots) {
-    const weight = weights.get(slot.input);
-    const data = weight ? new Float32Array(float32Of(weight)) : new Float32Array(sizeOf(slot.dims));
-    state[slot.input] = floatTensor(data, slot.dims);
-  }
-  const session: Session = createSession(graph.model, { threads: options.threads ?? 1 });
+  let state = first;
+  const session: Session = createSession(graph.model, { threads: options.threads ?? 1, memoryPlan: false });
   const inputs = new Set(session.inputNames);
   const { scalars } = graph;
-  const ofNetwork = graph.slots.filter((slot) => weights.has(slot.input));
   const named = ({ input, dims }: Slot) => ({ name: input, dims });
   const recipe: PassRecipe = {
     input: { name: inputName, dims },
     labels: lossGraph.feeds,
     weights: ofNetwork.map(named),
     zeros: [
-      ...[...graph.slots.filter((slot) => !weights.has(slot.input)), ...graph.accumulated].map(named),
+      ...[...graph.slots.filter((slot) => !ofNetwork.includes(slot)), ...graph.accumulated].map(named),
       ...Object.values(scalars).map((name) => ({ name, dims: [] })),
     ],
     loss: graph.loss,
@@ -215,16 +209,27 @@ export function createTrainer(options: TrainerOptions): Trainer {
     },
     model: () =>
       withWeights(
-        analyzed.model,
+        bare,
         new Map(
-          graph.slots
-            .filter((s) => weights.has(s.input))
-            .map((s) => [s.input, float32Tensor(s.input, s.dims, Float32Array.from(floatsOf(state[s.input]!)))]),
+          ofNetwork.map((s) => [s.input, float32Tensor(s.input, s.dims, Float32Array.from(floatsOf(state[s.input]!)))]),
         ),
       ),
     [Symbol.dispose]: () => session.dispose(),
   };
   return trainer;
+}
+
+/** The weights out of the network, which is left without their numbers: a training holds them once. */
+function takeWeights(model: Model, slots: readonly Slot[]) {
+  const weights = new Map(model.graph.initializers.map((t) => [t.name, t]));
+  const first: Record<string, RuntimeTensor> = {};
+  for (const { input, dims } of slots) {
+    const weight = weights.get(input);
+    first[input] = floatTensor(weight ? new Float32Array(float32Of(weight)) : new Float32Array(sizeOf(dims)), dims);
+  }
+  const ofNetwork = slots.filter(({ input }) => weights.has(input));
+  const without = ofNetwork.map(({ input, dims }) => [input, float32Tensor(input, dims, [])] as const);
+  return { bare: withWeights(model, new Map(without)), ofNetwork, first };
 }
 
 function numberOf(tensor: RuntimeTensor | undefined): number {

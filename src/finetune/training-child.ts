@@ -15,7 +15,8 @@ import type { ChunkReport, ChunkRequest, FormFiles, JobMessage, OpenedTraining, 
 interface Work {
   readonly trainer: Trainer;
   readonly loader: Loader;
-  readonly job: JobMessage;
+  /** The networks are in the trainer. */
+  readonly job: Omit<JobMessage, "model" | "teacher">;
   /** Batches that are being read, and where they stand. */
   batches?: { readonly iterator: AsyncIterator<Batch>; readonly epoch: number; at: number };
 }
@@ -37,9 +38,9 @@ function present(): Work {
   return work;
 }
 
-async function open(job: JobMessage): Promise<OpenedTraining> {
+async function open({ model, teacher, ...job }: JobMessage): Promise<OpenedTraining> {
   const { formFiles, recipe } = job;
-  const network = decodeModel(job.model);
+  const network = decodeModel(model);
   const forms = formFiles && (await openForms(formFiles, network, job.threads));
   const loader = await openLoader(job.loader);
   const { info } = loader;
@@ -51,7 +52,7 @@ async function open(job: JobMessage): Promise<OpenedTraining> {
     findOperator,
     loss: recipe.loss.map((term) => (term.kind === "graph" ? { ...term, model: decodeModel(term.model) } : term)),
     optimizer: recipe.optimizer,
-    ...(job.teacher ? { teacher: decodeModel(job.teacher) } : {}),
+    ...(teacher ? { teacher: decodeModel(teacher) } : {}),
     ...(recipe.clipNorm === undefined ? {} : { clipNorm: recipe.clipNorm }),
     ...(recipe.accumulate === undefined ? {} : { accumulate: recipe.accumulate }),
     ...(recipe.freezeBatchNorm === undefined ? {} : { freezeBatchNorm: recipe.freezeBatchNorm }),
