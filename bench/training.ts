@@ -48,6 +48,7 @@ async function compare(subject: TrainingSubject, rounds: number, threads: number
   const contenders = [
     await openHalp("halp", { name: subject.name, threads, plain: false }),
     await openHalp("halp, plain forms", { name: subject.name, threads, plain: true }),
+    await openHalp("halp, recomputing", { name: subject.name, threads, plain: false, recompute: true }),
     ...(torch ? [torch] : []),
   ];
   const times = new Map(

@@ -13,6 +13,7 @@ export interface StepTask {
   readonly threads: number;
   /** Plain forms only. */
   readonly plain: boolean;
+  readonly recompute?: boolean;
 }
 export interface StepAnswer {
   readonly seconds: number;
@@ -46,6 +47,7 @@ serveParent({
       loss: [{ kind: "cross-entropy" }],
       optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 5e-4 },
       threads,
+      ...(task.recompute ? { recompute: true } : {}),
       ...(task.plain ? {} : { choose: chooser.choose }),
     });
     const next = uniform(2);

@@ -99,6 +99,7 @@ export interface OptionValues {
   readonly clip?: number;
   readonly accumulate?: number;
   readonly freezeBatchNorm?: boolean;
+  readonly recompute?: boolean;
   readonly augment?: string;
   readonly names?: string;
   readonly partial?: boolean;

@@ -323,6 +323,11 @@ const table: Readonly<Record<OptionName, () => Option>> = {
       integer("--accumulate", 1, 65536),
     ),
   freezeBatchNorm: () => new Option("--freeze-batch-norm", "batch norms keep their running statistics"),
+  recompute: () =>
+    new Option(
+      "--recompute",
+      "values of the forward pass are computed again on the way back instead of being kept: less memory, more time",
+    ),
   augment: () =>
     new Option(
       "--augment <LIST>",

@@ -21,6 +21,7 @@ export const recipeOptions: readonly OptionName[] = [
   "clip",
   "accumulate",
   "freezeBatchNorm",
+  "recompute",
   "augment",
 ];
 
@@ -44,6 +45,7 @@ function recipeOf(options: OptionValues): Omit<Recipe, "loss"> {
     ...given("clipNorm", options.clip),
     ...given("accumulate", options.accumulate),
     ...given("freezeBatchNorm", options.freezeBatchNorm),
+    ...given("recompute", options.recompute),
   };
 }
 

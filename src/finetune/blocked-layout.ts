@@ -16,6 +16,7 @@ import { blockedDomain as domain, productsOfBlocks, reduceBlocks, scaleBlocks, t
 import { emitter } from "../operators/emit.js";
 import type { FindOperator } from "../operators/spec.js";
 import { slidingWindow } from "../operators/window.js";
+import { inferNode } from "./infer-node.js";
 
 /** Images in blocks. */
 interface Blocks {
@@ -77,32 +78,14 @@ class BlockedGraph {
 
   result(): Model["graph"] {
     const { graph } = this.#model;
+    const inference = { findOperator: this.#findOperator, opset: opsetOf(this.#model), constants: this.#constants };
     for (const node of graph.nodes) {
-      this.#infer(node);
+      inferNode(node, this.#types, inference);
       if (!this.#keep(node)) this.#add(node);
     }
     for (const name of this.#outputs) this.#need(name);
     const { nodes, initializers } = this.#builder.graph();
     return { ...graph, nodes, initializers };
-  }
-
-  #infer(node: Node): void {
-    if (node.outputs.every((name) => this.#types.has(name))) return;
-    const isProduct = node.opType === "FusedMatMul";
-    const inputs = node.inputs.map((name) => this.#types.get(name));
-    const [opType, domain] = isProduct ? ["MatMul", ""] : [node.opType, node.domain];
-    const inferred = this.#findOperator(opType, domain)?.infer({
-      node,
-      opset: domain === "" ? opsetOf(this.#model) : 1,
-      inputs: isProduct
-        ? inputs.map((type, i) => (type && intAttr(node, i === 0 ? "transA" : "transB", 0) === 1 ? turned(type) : type))
-        : inputs,
-      constants: node.inputs.map((name) => this.#constants.get(name)),
-    });
-    node.outputs.forEach((name, i) => {
-      const type = inferred?.[i];
-      if (type && !this.#types.has(name)) this.#types.set(name, type);
-    });
   }
 
   /** Adds a node, and before it what it reads. */
@@ -377,8 +360,3 @@ function isRows(
 function isPerChannel(dims: readonly number[], [, channels]: readonly number[]): boolean {
   return [`${channels},1,1`, `1,${channels},1,1`].includes(dims.join());
 }
-
-const turned = ({ dtype, dims }: ValueType): ValueType => ({
-  dtype,
-  dims: [...dims.slice(0, -2), ...dims.slice(-2).reverse()],
-});

@@ -13,6 +13,8 @@ export interface Recipe {
   /** Batches a step. Default 1. */
   readonly accumulate?: number;
   readonly freezeBatchNorm?: boolean;
+  /** Forward values are computed again on the way back instead of being kept: the same numbers with less memory, in more time. */
+  readonly recompute?: boolean;
 }
 
 /** @throws HalpError HALP_TRAINING_OPTION */

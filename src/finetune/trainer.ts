@@ -45,6 +45,8 @@ export interface TrainerOptions {
   readonly threads?: number;
   /** Which of several ways to compute something is taken. Default: the plain one. */
   readonly choose?: ChooseForm;
+  /** Forward values are computed again on the way back instead of being kept: the same numbers with less memory, in more time. */
+  readonly recompute?: boolean;
 }
 
 export interface StepResult {

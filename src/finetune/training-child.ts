@@ -56,6 +56,7 @@ async function open({ model, teacher, ...job }: JobMessage): Promise<OpenedTrain
     ...(recipe.clipNorm === undefined ? {} : { clipNorm: recipe.clipNorm }),
     ...(recipe.accumulate === undefined ? {} : { accumulate: recipe.accumulate }),
     ...(recipe.freezeBatchNorm === undefined ? {} : { freezeBatchNorm: recipe.freezeBatchNorm }),
+    ...(recipe.recompute === undefined ? {} : { recompute: recipe.recompute }),
     ...(job.only ? { only: job.only } : {}),
     score: job.scores,
     ...(job.masks ? { masks: job.masks } : {}),

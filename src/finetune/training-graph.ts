@@ -13,6 +13,7 @@ import type { LossGraph } from "./loss-graph.js";
 import { maskReads, type ReadMask } from "./masks.js";
 import { emitUpdate, type Optimizer, type StepInputs, stateName, stateOf } from "./optimizer.js";
 import type { Parameter } from "./prepare.js";
+import { recomputeForward } from "./recompute.js";
 
 /** A tensor that a step reads and writes: fed as `input`, its next value is `output`. */
 export interface Slot {
@@ -59,6 +60,8 @@ export interface TrainingGraphOptions {
   readonly masks?: readonly ReadMask[];
   /** Which of several ways to compute something is taken. Default: the plain one. */
   readonly choose?: ChooseForm;
+  /** Forward values are computed again on the way back instead of being kept: the same numbers with less memory, in more time. */
+  readonly recompute?: boolean;
 }
 
 /** @throws HalpError HALP_NO_GRADIENT */
@@ -103,6 +106,7 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     replaced.push(form?.node ?? node);
     if (form || !placeInForm(b, node)) b.add(form?.node ?? node);
   });
+  const forward = new Set(builder.graph().nodes);
   const inTraining: AnalyzedGraph = { ...analyzed, graph: { ...analyzed.graph, nodes: replaced } };
   const e = emitter({ builder, opset: analyzed.opset });
   const scored = options.score ?? [];
@@ -133,14 +137,17 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     accumulated.push({ input, output: handOut(sum, `gradients of ${p.name}`, p.dims), dims: p.dims });
     return sum;
   });
-  const squares = gradients.map((g, i) => {
-    // A product of a row with itself: a third of the time of Mul and ReduceSum.
-    const row = e.reshape(g, [1, sizeOf(trained[i]?.dims ?? [])]);
-    return e.reshape(e.matMul(row, row, { transB: true }), []);
-  });
-  const norm = e.op("Sqrt", [squares.length === 1 ? (squares[0] as string) : e.op("Sum", squares)]);
-  const gradientNorm = handOut(norm, "gradient norm", []);
+  const lengthOf = (parts: readonly string[]) => {
+    const squares = parts.map((g, i) => {
+      // A product of a row with itself: a third of the time of Mul and ReduceSum.
+      const row = e.reshape(g, [1, sizeOf(trained[i]?.dims ?? [])]);
+      return e.reshape(e.matMul(row, row, { transB: true }), []);
+    });
+    return e.op("Sqrt", [squares.length === 1 ? (squares[0] as string) : e.op("Sum", squares)]);
+  };
+  let norm: string | undefined;
   if (options.clipNorm !== undefined) {
+    norm = lengthOf(gradients);
     const factor = e.op("Min", [e.div(e.scalar(options.clipNorm), e.add(norm, e.scalar(1e-12))), e.scalar(1)]);
     gradients = gradients.map((g) => e.mul(g, factor));
   }
@@ -166,6 +173,9 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
     const next = e.add(e.mul(input, e.scalar(momentum)), e.mul(batch, e.scalar(1 - momentum)));
     slots.push({ input, output: handOut(next, `next ${input}`, dims), dims });
   }
+
+  // The runtime begins with what comes last: all gradients, and then the weights, which take more memory.
+  const gradientNorm = handOut(norm ?? lengthOf(gradients), "gradient norm", []);
 
   const scores = scored.map(({ value, axis, byBatchNorm }): ChannelScore => {
     const dims = analyzed.types.get(value)?.dims ?? [];
@@ -195,7 +205,20 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const { classifier } = lossGraph;
   if (classifier) builder.output(classifier.logits);
   const { blockSize } = options.choose ?? {};
-  const model = gradientModel(analyzed, builder);
+  let model = gradientModel(analyzed, builder);
+  if (options.recompute) {
+    const { graph } = model;
+    const own = trained.map((p) => gradientOf.get(p.name) as string);
+    const count = graph.nodes.filter((node) => forward.has(node)).length;
+    const { types, opset } = analyzed;
+    model = {
+      ...model,
+      graph: recomputeForward({
+        ...{ graph, types, opset, findOperator, forward: count },
+        ...{ learnt: names, gradients: own },
+      }),
+    };
+  }
   return {
     model: blockSize === undefined ? model : keepBlocks(model, blockSize, analyzed.types, findOperator),
     loss,

@@ -42,6 +42,26 @@ export function residualNetwork(activation = "Tanh", seed = 1): Model {
   return g.model({ opset });
 }
 
+/** Residual blocks of two convolutions with batch norms at one size. Input [N, 8, 9, 9], 4 classes. */
+export function deepNetwork(blocks: number): Model {
+  const g = new GraphBuilder();
+  const random = createRandom(3);
+  const weight = (name: string, dims: readonly number[], std: number, mean = 0) =>
+    g.initializer(
+      float32Tensor(g.freshName(name), dims, fillGaussian(new Float32Array(sizeOf(dims)), random, mean, std)),
+    );
+  const layer = (x: string) => {
+    const y = g.node("Conv", [x, weight("weight", [8, 8, 3, 3], 0.15)], { pads: attr.ints([1, 1, 1, 1]) });
+    const statistics = [weight("mean", [8], 0.1), weight("var", [8], 0, 1)];
+    return g.node("BatchNormalization", [y, weight("scale", [8], 0.2, 1), weight("bias", [8], 0.2), ...statistics]);
+  };
+  let y = g.input("x", ["batch", 8, 9, 9]);
+  for (let i = 0; i < blocks; i++) y = g.node("Relu", [g.node("Add", [layer(g.node("Relu", [layer(y)])), y])]);
+  const flat = g.node("Flatten", [g.node("GlobalAveragePool", [y])]);
+  g.output(g.node("Gemm", [flat, weight("fc.weight", [8, 4], 0.5), weight("fc.bias", [4], 0.1)]), ["batch", 4]);
+  return g.model({ opset });
+}
+
 /** y = x W + b: [N, inputs] to [N, outputs]. */
 export function linearNetwork(inputs: number, outputs: number, seed = 1): Model {
   const g = new GraphBuilder();

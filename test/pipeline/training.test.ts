@@ -73,6 +73,13 @@ t.test("a training that was stopped ends with the same weights", async (t) => {
   });
 });
 
+t.test("a training that computes the forward pass again ends with the same weights", async (t) => {
+  const options = { ...trainings, output: join(folder, "again.onnx"), runFolder: join(folder, "again") };
+  const { log } = await finetune({ ...options, recipe: { ...recipe, recompute: true } });
+  t.equal(log.length, 3);
+  t.same(await weightsOf(options.output), await weightsOf(trainings.output));
+});
+
 t.test(
   "a file that is broken in the middle of an epoch ends the training with the steps before it saved",
   async (t) => {
