@@ -205,20 +205,18 @@ export function buildTrainingGraph(findOperator: FindOperator, options: Training
   const { classifier } = lossGraph;
   if (classifier) builder.output(classifier.logits);
   const { blockSize } = options.choose ?? {};
-  let model = gradientModel(analyzed, builder);
-  if (options.recompute) {
-    const { graph } = model;
-    const own = trained.map((p) => gradientOf.get(p.name) as string);
-    const count = graph.nodes.filter((node) => forward.has(node)).length;
-    const { types, opset } = analyzed;
-    model = {
-      ...model,
-      graph: recomputeForward({
-        ...{ graph, types, opset, findOperator, forward: count },
-        ...{ learnt: names, gradients: own },
-      }),
-    };
-  }
+  const whole = gradientModel(analyzed, builder);
+  const again = () =>
+    recomputeForward({
+      graph: whole.graph,
+      forward: whole.graph.nodes.filter((node) => forward.has(node)).length,
+      types: analyzed.types,
+      learnt: names,
+      gradients: trained.map((p) => gradientOf.get(p.name) as string),
+      findOperator,
+      opset: analyzed.opset,
+    });
+  const model = options.recompute ? { ...whole, graph: again() } : whole;
   return {
     model: blockSize === undefined ? model : keepBlocks(model, blockSize, analyzed.types, findOperator),
     loss,
