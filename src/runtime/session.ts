@@ -17,7 +17,7 @@ export interface SessionOptions {
   readonly optimizedModelPath?: string;
   /**
    * Whether the runtime plans memory for a whole run after the first, in one piece besides what the first took. Default true;
-   * training takes a gigabyte less without, and not a millisecond more (ResNet-50, batch 8).
+   * a backward pass takes a gigabyte less without, and not a millisecond more (ResNet-50, batch 8).
    */
   readonly memoryPlan?: boolean;
   /** The runtime's CUDA provider on this device, instead of its CPU provider. */

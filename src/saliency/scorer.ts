@@ -53,7 +53,11 @@ export interface Scorer extends Disposable {
  */
 export function openScorer(model: Model | ModelSource, recipe: ScoreRecipe, threads: number): Scorer {
   const { input, feeds, repeats, seed, channelCount } = recipe;
-  const session = createSession(model, { threads, ...(recipe.isLarge ? { optimization: "disabled" } : {}) });
+  const session = createSession(model, {
+    threads,
+    memoryPlan: false,
+    ...(recipe.isLarge ? { optimization: "disabled" } : {}),
+  });
   const fits = recipe.sums.every(({ output, rows, channels }) => {
     const dims = session.outputs.find(({ name }) => name === output)?.dims;
     return dims?.length === 2 && dims[0] === rows && dims[1] === channels.length;
