@@ -205,7 +205,9 @@ export async function openStepTraining(
 /** Criteria of the weights alone look at what was learnt. */
 async function weighed(stage: Stage, weights: WholeWeights, options: PruneOptions, step: number): Promise<Saliency> {
   const own = openWholeWeights(stage.analyzed);
-  own.restore(weights.partFor(stage.keptOf));
+  // Of branches that are gone whole nothing is there any more.
+  const there = new Set(stage.analyzed.graph.initializers.map((t) => t.name));
+  own.restore(new Map([...weights.partFor(stage.keptOf)].filter(([name]) => there.has(name))));
   return await collectSaliency({
     analyzed: own.analyzed,
     coupling: stage.coupling,

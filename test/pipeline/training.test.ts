@@ -209,6 +209,36 @@ t.test("the loop: training between the steps, then epochs; what comes out is wha
   t.same(await weightsOf(stopped.output), await weightsOf(join(folder, "loop.onnx")));
 });
 
+t.test("the loop by a criterion of the weights, with a branch that goes in the first step", async (t) => {
+  const options = loopOptions("weights");
+  const idle = await readModel(options.model);
+  const initializers = idle.graph.initializers.map((tensor) =>
+    /^a[._]/.test(tensor.name) && tensor.dtype === "float32" && tensor.dims.length === 4
+      ? float32Tensor(
+          tensor.name,
+          tensor.dims,
+          float32Of(tensor).map((v) => 1e-5 * v),
+        )
+      : tensor,
+  );
+  const path = join(folder, "idle.onnx");
+  await writeModel({ ...idle, graph: { ...idle.graph, initializers } }, path);
+  const training = { batchesPerStep: 2, batch: 16, recipe };
+  const result = await prune({
+    ...options,
+    model: path,
+    criterion: "l1",
+    steps: 3,
+    training,
+  });
+  const first = JSON.parse(readFileSync(join(folder, "weights", "step-1.json"), "utf8"));
+  t.ok(
+    Object.values<{ kept: number[] }>(first.groups).some(({ kept }) => kept.length === 0),
+    "a branch is gone",
+  );
+  t.ok(result.maskedError < 1e-4);
+});
+
 t.test(
   "the loop by distillation: the first step's network is its own teacher, and is scored as without training",
   async (t) => {
