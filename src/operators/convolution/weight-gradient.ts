@@ -190,9 +190,15 @@ function asConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, bloc
   const rows = down.size / parts;
   const outputs = wholeBlocks(small.channels, block);
 
+  // Rows of zeros the convolution thinks up itself, and does not multiply by. Columns it cannot: there channels lie in between.
+  const [above, below] = parts === 1 && (after[0] as number) >= 0 ? [down.before, after[0] as number] : [0, 0];
   let input = channelsLast(e, layer, large, block);
-  input = e.pad(input, [0, down.before, across.before, 0], [0, after[0] as number, after[1] as number, 0]);
-  const rowsSeen = down.stride * (rows - 1) + down.span;
+  input = e.pad(
+    input,
+    [0, down.before - above, across.before, 0],
+    [0, (after[0] as number) - below, after[1] as number, 0],
+  );
+  const rowsSeen = down.stride * (rows - 1) + down.span - above - below;
   if (parts > 1) {
     const seen = Array.from({ length: parts * rowsSeen }, (_, i) => {
       return Math.floor(i / rowsSeen) * rows * down.stride + (i % rowsSeen);
@@ -210,6 +216,7 @@ function asConvolution(e: Emit, layer: Layer, small: SideOf, large: SideOf, bloc
   const attributes = convolutionAttributes([rows, across.size], 1, {
     strides: [down.dilation, 1],
     dilations: [down.stride, across.stride * large.channels],
+    pads: [above, 0, below, 0],
   });
   const sums = convolveBlocks(e, [toBlocks(e, input, batch * parts), kernel], attributes);
   const out = fromBlocks(e, sums, small.channels);
