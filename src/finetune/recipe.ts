@@ -13,7 +13,7 @@ export interface Recipe {
   /** Batches a step. Default 1. */
   readonly accumulate?: number;
   readonly freezeBatchNorm?: boolean;
-  /** Forward values are computed again on the way back instead of being kept: the same numbers with less memory, in more time. */
+  /** Forward values are computed again on the way back instead of being kept: the same but for rounding, with less memory, in more time. */
   readonly recompute?: boolean;
 }
 

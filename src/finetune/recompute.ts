@@ -32,7 +32,7 @@ const stretches = 256;
 /** Of the memory without, what has to be left at most: otherwise the graph stays as it is. */
 const worthwhile = 0.9;
 
-/** The same graph, which comes to the same numbers. */
+/** The same graph, which comes to the same numbers; but for rounding, since the runtime may fuse other nodes. */
 export function recomputeForward(options: RecomputeOptions): Graph {
   const { graph } = options;
   const pass = readForward(options);

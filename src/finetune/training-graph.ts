@@ -60,7 +60,7 @@ export interface TrainingGraphOptions {
   readonly masks?: readonly ReadMask[];
   /** Which of several ways to compute something is taken. Default: the plain one. */
   readonly choose?: ChooseForm;
-  /** Forward values are computed again on the way back instead of being kept: the same numbers with less memory, in more time. */
+  /** Forward values are computed again on the way back instead of being kept: the same but for rounding, with less memory, in more time. */
   readonly recompute?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** A step that computes the forward pass again, piece by piece, comes to the same numbers and keeps less. */
+/** A step that computes the forward pass again, piece by piece, comes to the same but for rounding, and keeps less. */
 import fc from "fast-check";
 import t from "tap";
 import { createFormChooser, type TrainerOptions } from "../../src/finetune/index.js";
@@ -30,9 +30,11 @@ function compare(subject: Subject, more: Partial<TrainerOptions> = {}) {
     using trainer = trainerOf(subject, { ...more, recompute });
     return { numbers: outcome(trainer, batch), nodes: trainer.graph.graph.nodes };
   }) as [Outcome, Outcome];
+  // The runtime fuses nodes by who reads them, and a fused node rounds otherwise.
+  const greatest = Math.max(...[...expected.numbers.values()].map(most));
   const wrong = [...expected.numbers].flatMap(([name, data]) => {
     const off = most(data.map((v, i) => v - (found.numbers.get(name)?.[i] ?? Number.NaN)));
-    return off === 0 ? [] : [`${name}: ${off} of ${most(data)}`];
+    return off <= 1e-4 * most(data) + 1e-5 * greatest ? [] : [`${name}: ${off} of ${most(data)}`];
   });
   return { wrong, repeated: found.nodes.filter((n) => n.outputs.some((o) => again.test(o))).length };
 }
