@@ -7,7 +7,7 @@ import { GraphBuilder } from "../graph/builder.js";
 import type { Graph, Node } from "../graph/ir.js";
 import { sizeOf } from "../graph/tensors.js";
 import { namesInside, namesOf } from "../graph/topology.js";
-import { type Emit, emitter } from "../operators/emit.js";
+import { emitter } from "../operators/emit.js";
 import type { FindOperator } from "../operators/spec.js";
 import { inferNode } from "./infer-node.js";
 
@@ -238,9 +238,12 @@ function computeAgain(
   }
   const e = emitter({ builder, opset });
   const weights = new Set(learnt);
+  const none = e.slice(e.reshape(gate, [-1]), [0], [0], [0]);
   const delayed = new Map<string, string>();
+  /** The same numbers, but not before the gate is there: none of its elements are put behind them. */
   const delay = (weight: string): string => {
-    const own = delayed.get(weight) ?? afterwards(e, weight, types.get(weight)?.dims ?? [], gate);
+    const own =
+      delayed.get(weight) ?? e.reshape(e.concat([e.reshape(weight, [-1]), none], 0), types.get(weight)?.dims ?? []);
     delayed.set(weight, own);
     return own;
   };
@@ -259,10 +262,4 @@ function computeAgain(
     });
     builder.add({ ...node, name: "", inputs, outputs });
   }
-}
-
-/** The same numbers, but not before another value is there: none of its elements are put behind them. */
-function afterwards(e: Emit, value: string, dims: readonly number[], gate: string): string {
-  const none = e.slice(e.reshape(gate, [-1]), [0], [0], [0]);
-  return e.reshape(e.concat([e.reshape(value, [-1]), none], 0), dims);
 }

@@ -1,19 +1,21 @@
 /** A training graph that is kept in blocks comes to the same step as the plain one, whatever lies between the convolutions. */
 import fc from "fast-check";
 import t from "tap";
-import { createFormChooser } from "../../src/finetune/index.js";
-import type { ChooseForm, FormTask } from "../../src/operators/spec.js";
 import { patternBatch } from "./networks.js";
-import { anyDrawn, classifiers, drawnNetwork, outcome, type Subject, trainerOf } from "./subjects.js";
+import {
+  anyDrawn,
+  blockSize,
+  classifiers,
+  drawnNetwork,
+  inBlocks,
+  most,
+  outcome,
+  type Subject,
+  trainerOf,
+} from "./subjects.js";
 
-const { blockSize } = createFormChooser(17, 1, new Map()).choose;
 const skip = blockSize === undefined ? "this machine's runtime has no blocked layout" : false;
-const inBlocks: ChooseForm = Object.assign(
-  (task: FormTask) => ["samples as channels", "blocks"].find((form) => form in task.forms) ?? "plain",
-  { blockSize },
-);
 
-const most = (data: Iterable<number>) => [...data].reduce((a, v) => Math.max(a, Math.abs(v)), 0);
 const apart = (a: Float32Array, b: Float32Array) => most(a.map((v, i) => v - b[i]!));
 
 /**

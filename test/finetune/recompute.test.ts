@@ -1,7 +1,7 @@
 /** A step that computes the forward pass again, piece by piece, comes to the same but for rounding, and keeps less. */
 import fc from "fast-check";
 import t from "tap";
-import { createFormChooser, type TrainerOptions } from "../../src/finetune/index.js";
+import type { TrainerOptions } from "../../src/finetune/index.js";
 import { inferNode } from "../../src/finetune/infer-node.js";
 import { recomputeForward } from "../../src/finetune/recompute.js";
 import type { ValueType } from "../../src/graph/analysis.js";
@@ -11,12 +11,20 @@ import { type Model, opsetOf } from "../../src/graph/ir.js";
 import { sizeOf } from "../../src/graph/tensors.js";
 import { linksOf } from "../../src/graph/topology.js";
 import { findOperator } from "../../src/operators/index.js";
-import type { ChooseForm, FormTask } from "../../src/operators/spec.js";
 import { deepNetwork, patternBatch } from "./networks.js";
-import { anyDrawn, classifiers, drawnNetwork, outcome, type Subject, trainerOf } from "./subjects.js";
+import {
+  anyDrawn,
+  blockSize,
+  classifiers,
+  drawnNetwork,
+  inBlocks,
+  most,
+  outcome,
+  type Subject,
+  trainerOf,
+} from "./subjects.js";
 
 const again = / again(_\d+)?$/;
-const most = (data: Iterable<number>) => [...data].reduce((a, v) => Math.max(a, Math.abs(v)), 0);
 
 interface Outcome {
   readonly numbers: ReadonlyMap<string, Float32Array>;
@@ -114,11 +122,6 @@ t.test("networks of many kinds", async (t) => {
 });
 
 t.test("drawn networks, batch norms that keep their statistics, clipped gradients, in blocks", async (t) => {
-  const { blockSize } = createFormChooser(17, 1, new Map()).choose;
-  const inBlocks: ChooseForm = Object.assign(
-    (task: FormTask) => ["samples as channels", "blocks"].find((form) => form in task.forms) ?? "plain",
-    { blockSize },
-  );
   let repeated = 0;
   fc.assert(
     fc.property(anyDrawn, fc.boolean(), fc.boolean(), fc.boolean(), (drawn, freezeBatchNorm, clip, blocks) => {

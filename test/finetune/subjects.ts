@@ -2,13 +2,14 @@
 import fc from "fast-check";
 import type { Batch } from "../../src/data/dataset.js";
 import { createRandom, fillGaussian } from "../../src/data/index.js";
-import { createTrainer, type Trainer, type TrainerOptions } from "../../src/finetune/index.js";
+import { createFormChooser, createTrainer, type Trainer, type TrainerOptions } from "../../src/finetune/index.js";
 import { attr } from "../../src/graph/attributes.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import type { Model } from "../../src/graph/ir.js";
 import { float32Tensor, sizeOf } from "../../src/graph/tensors.js";
 import { findOperator } from "../../src/operators/index.js";
+import type { ChooseForm, FormTask } from "../../src/operators/spec.js";
 import { zoo } from "../rewrite/zoo.js";
 
 export interface Subject {
@@ -30,6 +31,17 @@ export function trainerOf({ input, dims, model, scored = [] }: Subject, more: Pa
     ...more,
   });
 }
+
+/** Undefined where this machine's runtime has no blocked layout. */
+export const { blockSize } = createFormChooser(17, 1, new Map()).choose;
+/** Takes the blocked form of everything that has one. */
+export const inBlocks: ChooseForm = Object.assign(
+  (task: FormTask) => ["samples as channels", "blocks"].find((form) => form in task.forms) ?? "plain",
+  { blockSize },
+);
+
+/** The greatest magnitude. */
+export const most = (data: Iterable<number>) => [...data].reduce((a, v) => Math.max(a, Math.abs(v)), 0);
 
 /** Everything that a step comes to. */
 export function outcome(trainer: Trainer, batch: Batch): ReadonlyMap<string, Float32Array> {
