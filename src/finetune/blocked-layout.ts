@@ -8,11 +8,18 @@
 import type { ValueType } from "../graph/analysis.js";
 import { attr, floatAttr, intAttr, intsAttr } from "../graph/attributes.js";
 import { GraphBuilder } from "../graph/builder.js";
-import type { Model, Node, Tensor } from "../graph/ir.js";
+import type { Dim, Model, Node, Tensor } from "../graph/ir.js";
 import { opsetOf } from "../graph/ir.js";
 import { float32Of, integersOf, sizeOf } from "../graph/tensors.js";
 import { linksOf, namesInside, namesOf, removeDeadNodes } from "../graph/topology.js";
-import { blockedDomain as domain, productsOfBlocks, reduceBlocks, scaleBlocks, toBlocks } from "../operators/blocks.js";
+import {
+  blockedDomain as domain,
+  productsOfBlocks,
+  reduceBlocks,
+  scaleBlocks,
+  toBlocks,
+  wholeBlocks,
+} from "../operators/blocks.js";
 import { emitter } from "../operators/emit.js";
 import type { FindOperator } from "../operators/spec.js";
 import { slidingWindow } from "../operators/window.js";
@@ -59,8 +66,6 @@ class BlockedGraph {
   readonly #deferred = new Map<string, Node>();
   /** Outputs of nodes that went, and what stands for them. */
   readonly #standIns = new Map<string, string>();
-  /** [batch, rows, columns] of what the runtime's operators put out, by name. */
-  readonly #sizes = new Map<string, readonly [number, number, number]>();
 
   constructor(model: Model, block: number, types: ReadonlyMap<string, ValueType>, findOperator: FindOperator) {
     const { graph } = model;
@@ -68,7 +73,8 @@ class BlockedGraph {
     this.#block = block;
     this.#findOperator = findOperator;
     this.#types = new Map(types);
-    for (const { name, dims, dtype } of graph.initializers) this.#types.set(name, { dims, dtype });
+    for (const { name, dims, dtype } of [...graph.initializers, ...graph.inputs])
+      if (dtype && isStatic(dims)) this.#types.set(name, { dims, dtype });
     this.#constants = new Map(graph.initializers.map((t) => [t.name, t]));
     this.#links = linksOf(graph.nodes);
     this.#outputs = new Set(graph.outputs.map((o) => o.name));
@@ -122,6 +128,10 @@ class BlockedGraph {
     return type?.dtype === "float32" ? type.dims : undefined;
   }
 
+  #setDims(name: string, dims: readonly number[]): void {
+    this.#types.set(name, { dtype: "float32", dims });
+  }
+
   #sole(name: string): boolean {
     return !this.#outputs.has(name) && this.#links.consumersOf.get(name)?.length === 1;
   }
@@ -129,9 +139,9 @@ class BlockedGraph {
   /** From now on the value is there in blocks, and without them where something asks for that. */
   #setBlocks(value: string, name: string, dims: readonly number[]): void {
     this.#blocks.set(value, { name, dims });
-    const [batch = 1, channels = 1, rows = 1, columns = 1] = dims;
-    this.#sizes.set(name, [batch, rows, columns]);
+    const [, channels = 1] = dims;
     this.#types.set(value, { dtype: "float32", dims });
+    this.#setDims(name, dims.with(1, wholeBlocks(channels, this.#block)));
     this.#deferred.set(value, {
       ...{ name: "", opType: "ReorderOutput", domain, inputs: [name], outputs: [value] },
       attributes: new Map([["channels", attr.int(channels)]]),
@@ -179,28 +189,27 @@ class BlockedGraph {
     if (node.opType === "ReorderInput") {
       const source = this.#unpadded(x);
       const known = this.#blocks.get(source);
-      if (known) {
-        this.#standIns.set(out, known.name);
-        return true;
-      }
-      const dims = this.#dims(source);
+      const dims = known?.dims ?? this.#dims(source);
       if (dims?.length !== 4) return false;
-      this.#blocks.set(source, { name: out, dims });
-      this.#sizes.set(out, [dims[0] as number, dims[2] as number, dims[3] as number]);
-      return false;
+      this.#setDims(out, dims.with(1, wholeBlocks(dims[1] as number, this.#block)));
+      if (known) this.#handOn(known.name, out);
+      else this.#blocks.set(source, { name: out, dims });
+      return known !== undefined;
     }
-    const from = this.#sizes.get(this.#standIn(x));
-    if (node.opType === "Conv" && from) {
-      const [batch, ...large] = from;
+    const from = this.#dims(this.#standIn(x));
+    if (from?.length !== 4) return false;
+    const [batch = 1, , ...large] = from;
+    if (node.opType === "Conv") {
+      const [channels] = this.#dims(node.inputs[1] as string) ?? [];
+      if (channels === undefined) return false;
       const { output } = slidingWindow(node, large, intsAttr(node, "kernel_shape") ?? []);
-      this.#sizes.set(out, [batch, ...output] as [number, number, number]);
+      this.#setDims(out, [batch, channels, ...output]);
       const inputs = node.inputs.map((name) => this.#standIn(name));
       this.#deferred.set(out, { ...node, inputs });
       return true;
     }
-    if (node.opType === "ReorderOutput" && from) {
-      const [batch, ...space] = from;
-      this.#setBlocks(out, this.#standIn(x), [batch, intAttr(node, "channels", 1), ...space]);
+    if (node.opType === "ReorderOutput") {
+      this.#setBlocks(out, this.#standIn(x), [batch, intAttr(node, "channels", 1), ...large]);
       return true;
     }
     return false;
@@ -327,7 +336,9 @@ class BlockedGraph {
   /** Lets a value stand for an output. */
   #handOn(value: string, output: string): void {
     this.#standIns.set(output, value);
-    if (this.#outputs.has(output)) this.#builder.nodes("Identity", [value], { outputs: [output] });
+    if (!this.#outputs.has(output)) return;
+    this.#need(value);
+    this.#builder.nodes("Identity", [value], { outputs: [output] });
   }
 
   /** Products of rows, each a channel of a sample: [batch, channels, 1, 1]. */
@@ -346,6 +357,11 @@ class BlockedGraph {
     this.#handOn(productsOfBlocks(this.#e, x.name, y.name, dims, this.#block), node.outputs[0] as string);
     return true;
   }
+}
+
+/** Whether no extent is known by name only. */
+function isStatic(dims: readonly Dim[] | undefined): dims is readonly number[] {
+  return dims?.every((d) => typeof d === "number") ?? false;
 }
 
 /** Whether dims are those of images with each channel's positions in a row: [batch, channels, 1, positions]. */

@@ -2,12 +2,15 @@
 import { readFile } from "node:fs/promises";
 import { GraphBuilder } from "../graph/builder.js";
 import type { Model } from "../graph/ir.js";
+import { sizeOf } from "../graph/tensors.js";
 import { parseJson } from "../json.js";
 import { writeFiles } from "../onnx/index.js";
-import { blockedDomain } from "../operators/blocks.js";
+import { blockedDomain, fromBlocks, toBlocks, wholeBlocks } from "../operators/blocks.js";
 import { emitter } from "../operators/emit.js";
+import { findOperator } from "../operators/index.js";
 import type { ChooseForm, FormTask } from "../operators/spec.js";
 import { createSession, type Feeds, floatsOf, randomTensor, type Session, zeroTensor } from "../runtime/index.js";
+import { keepBlocks } from "./blocked-layout.js";
 
 /** Names of forms by configuration. */
 export type KnownForms = ReadonlyMap<string, string>;
@@ -84,15 +87,14 @@ function withBlocked(model: Model): Model {
 
 interface Contender {
   readonly name: string;
-  /** Of its time, what counts. */
-  readonly share: number;
+  readonly images: number | undefined;
   readonly session: Session;
   readonly ns: number[];
 }
 
 function fastest(task: FormTask, opset: number, threads: number): string | undefined {
   const feeds: Feeds = Object.fromEntries(
-    task.inputs.map(({ dims }, i) => [`in${i}`, randomTensor("float32", dims, i + 1)]),
+    feedDims(task, blockSize()).map((dims, i) => [`in${i}`, randomTensor("float32", dims, i + 1)]),
   );
   const open: Contender[] = [];
   try {
@@ -125,7 +127,7 @@ function fastest(task: FormTask, opset: number, threads: number): string | undef
   }
 }
 
-const leastOf = (c: Contender): number => c.share * Math.min(...c.ns);
+const leastOf = (c: Contender): number => Math.min(...c.ns);
 
 function drop(open: Contender[], contender: Contender): void {
   contender.session[Symbol.dispose]();
@@ -136,17 +138,34 @@ function drop(open: Contender[], contender: Contender): void {
 function openForm(task: FormTask, name: string, opset: number, threads: number): Contender | undefined {
   try {
     const session = createSession(modelOf(task, name, opset), { threads });
-    return { name, share: task.shares?.[name] ?? 1, session, ns: [] };
+    return { name, images: task.images, session, ns: [] };
   } catch {
     return undefined;
   }
 }
 
+/** Among nodes that keep images in blocks: what takes or makes them otherwise is rearranged, as it is in a training graph. */
 function modelOf(task: FormTask, name: string, opset: number): Model {
+  const size = blockSize();
   const builder = new GraphBuilder();
-  const inputs = task.inputs.map(({ dims }, i) => builder.input(`in${i}`, dims));
-  builder.output(task.forms[name]?.(emitter({ builder, opset }), inputs) ?? "");
-  return withBlocked(builder.model({ opset, contrib: true }));
+  const e = emitter({ builder, opset });
+  const inputs = feedDims(task, size).map((dims, i) => {
+    const input = builder.input(`in${i}`, dims);
+    const own = task.inputs[i]?.dims ?? [];
+    return dims === own ? input : fromBlocks(e, input, own[1] as number);
+  });
+  const made = task.forms[name]?.(e, inputs) ?? "";
+  builder.output(size === undefined || task.images === undefined ? made : toBlocks(e, made, task.images));
+  const model = withBlocked(builder.model({ opset, contrib: true }));
+  return size === undefined ? model : keepBlocks(model, size, new Map(), findOperator);
+}
+
+/** Of what is fed: images in blocks, but for those of so few channels that they will be the network's input. */
+function feedDims(task: FormTask, size: number | undefined): (readonly number[])[] {
+  return task.inputs.map(({ dims, isImages }) => {
+    const [, channels = 0] = dims;
+    return isImages && size !== undefined && channels >= 4 ? dims.with(1, wholeBlocks(channels, size)) : dims;
+  });
 }
 
 /** Undefined where the runtime refuses to run it. */
@@ -158,12 +177,25 @@ function tryOnce(contender: Contender, feeds: Feeds): Float32Array | undefined {
   }
 }
 
-function timeOnce({ session, ns }: Contender, feeds: Feeds): Float32Array | undefined {
+function timeOnce({ images, session, ns }: Contender, feeds: Feeds): Float32Array | undefined {
   const start = process.hrtime.bigint();
   const outputs = session.run(feeds);
   ns.push(Number(process.hrtime.bigint() - start));
   const [output] = Object.values(outputs);
-  return output && floatsOf(output);
+  if (!output) return undefined;
+  const values = floatsOf(output);
+  if (images !== undefined) emptyFill(values, output.dims, images);
+  return values;
+}
+
+/** Makes 0 of what fills up the last block of images: it may be anything. */
+function emptyFill(values: Float32Array, [, all = 1, ...space]: readonly number[], images: number): void {
+  const size = blockSize() ?? 1;
+  const first = images % size;
+  if (all === images) return;
+  const plane = sizeOf(space) * size;
+  for (let end = (all / size) * plane; end <= values.length; end += (all / size) * plane)
+    for (let at = end - plane; at < end; at += size) values.fill(0, at + first, at + size);
 }
 
 function agree(a: Float32Array, b: Float32Array): boolean {
@@ -176,7 +208,7 @@ function agree(a: Float32Array, b: Float32Array): boolean {
   return worst <= sameResult * scale;
 }
 
-const format = "halp.forms/1";
+const format = "halp.forms/2";
 
 /** Empty where there is no such file, or none that halp wrote: it is tried anew then. */
 export async function readForms(path: string): Promise<KnownForms> {

@@ -52,31 +52,45 @@ export function convolveBlocks(
   return e.op("Conv", inputs, attributes, blockedDomain);
 }
 
-/** Whether {@link convolveInBlocks} does it: all channels together, or each by itself. */
+/** Whether {@link convolveToBlocks} does it: all channels together, or each by itself. */
 export function fitsBlocks(groups: number, [outputs, inputs]: readonly number[]): boolean {
   return groups === 1 || (groups === outputs && inputs === 1);
 }
 
-/** Conv of [x, w, bias?], not in blocks, by way of blocks. The second list is the dims of w. @param byItself each channel */
-export function convolveInBlocks(
+/** What a convolution does with its channels: sums over all, or over those too few for a block; or leaves each by itself. */
+export type Channels = "all" | "few" | "each";
+
+/**
+ * Conv of [x, w, bias?], not in blocks, to blocks. Few channels are read as they are, all others in blocks.
+ * The second list is the dims of w.
+ */
+export function convolveToBlocks(
   e: Emit,
   [x = "", w = "", bias]: readonly string[],
   [outputs = 1, inputs = 1, ...kernel]: readonly number[],
   block: number,
   attributes: Readonly<Record<string, Attribute>>,
-  byItself: boolean,
+  channels: Channels,
 ): string {
   const o = wholeBlocks(outputs, block);
-  const i = byItself ? 1 : wholeBlocks(inputs, block);
+  const i = channels === "all" ? wholeBlocks(inputs, block) : inputs;
   const filled = e.pad(w, [0, 0, 0, 0], [o - outputs, i - inputs, 0, 0]);
-  // [o, i, h, w] as [o / block, i / block, h, w, i in its block, o in its block]; by itself as [o / block, h, w, o in its block].
-  const split = byItself ? [o / block, block, ...kernel] : [o / block, block, i / block, block, ...kernel];
-  const order = byItself ? [0, 2, 3, 1] : [0, 2, 4, 5, 3, 1];
+  // [o, i, h, w] as [o / block, i / block, h, w, i in its block, o in its block]; otherwise [o / block, i, h, w, o in its block].
+  const [split, order] =
+    channels === "all"
+      ? [
+          [o / block, block, i / block, block, ...kernel],
+          [0, 2, 4, 5, 3, 1],
+        ]
+      : [
+          [o / block, block, i, ...kernel],
+          [0, 2, 3, 4, 1],
+        ];
   const weight = e.reshape(e.transpose(e.reshape(filled, split), order), [o, i, ...kernel]);
   const more = bias === undefined ? [] : [e.pad(bias, [0], [o - outputs])];
-  const all = byItself ? { ...attributes, group: attr.int(o) } : attributes;
-  const y = convolveBlocks(e, [toBlocks(e, x, byItself ? outputs : inputs), weight, ...more], all);
-  return fromBlocks(e, y, outputs);
+  const grouped = channels === "each" ? { ...attributes, group: attr.int(o) } : attributes;
+  const input = channels === "few" ? x : toBlocks(e, x, channels === "each" ? outputs : inputs);
+  return convolveBlocks(e, [input, weight, ...more], grouped);
 }
 
 /**

@@ -96,10 +96,17 @@ export interface FormTask {
   /** What is made, with everything that matters but the dims of the inputs. */
   readonly key: string;
   /** All float32. */
-  readonly inputs: readonly { readonly value: string; readonly dims: readonly number[] }[];
+  readonly inputs: readonly FormInput[];
+  /** Channels of what is made, where that is images. */
+  readonly images?: number;
   readonly forms: Forms;
-  /** By form, where it is not 1: the share of the time that it takes alone which it costs among other nodes. */
-  readonly shares?: Readonly<Record<string, number>>;
+}
+
+export interface FormInput {
+  readonly value: string;
+  readonly dims: readonly number[];
+  /** [batch, channels, rows, columns]: these, and those that are made, may be at hand, and be wanted, in blocks. */
+  readonly isImages?: boolean;
 }
 
 /** Names the form to take. */

@@ -11,6 +11,7 @@ import { GraphBuilder } from "../../src/graph/builder.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import type { Model } from "../../src/graph/ir.js";
 import { float32Tensor, sizeOf } from "../../src/graph/tensors.js";
+import { fromBlocks, toBlocks } from "../../src/operators/blocks.js";
 import { findOperator } from "../../src/operators/index.js";
 import type { ChooseForm, FormTask } from "../../src/operators/spec.js";
 import { patternBatch } from "./networks.js";
@@ -120,7 +121,7 @@ t.test("every form comes to the same step", async (t) => {
   const expected = [
     "rows moved",
     "samples in rows",
-    ...(blockSize === undefined ? [] : ["blocks", "samples as channels"]),
+    ...(blockSize === undefined ? [] : ["blocks", "to blocks", "samples as channels"]),
   ];
   t.ok(
     expected.every((name) => (seen.get(name) ?? 0) > 5),
@@ -152,8 +153,6 @@ t.test("the fastest form is taken that computes the same and that the runtime kn
   t.equal(chooser.tried, 1);
   t.equal(chooser.choose(taskOf(forms)), "twice");
   t.equal(chooser.tried, 1, "once for a configuration");
-  const cheap = { ...taskOf({ slowly, twice }), key: "cheap among other nodes", shares: { slowly: 1e-6 } };
-  t.equal(createFormChooser(opset, 1, new Map()).choose(cheap), "slowly");
   t.equal(chooser.choose(taskOf({ only: slowly })), "only");
   t.equal(chooser.tried, 1, "nothing to choose");
 
@@ -164,6 +163,20 @@ t.test("the fastest form is taken that computes the same and that the runtime kn
   const outdated = createFormChooser(opset, 1, new Map([[key, "of an older halp"]]));
   t.equal(outdated.choose(taskOf(forms)), "twice");
 });
+
+t.test(
+  "images are tried as they lie among nodes that keep them in blocks",
+  { skip: blockSize === undefined },
+  async (t) => {
+    const channels = 20;
+    const inBlocks: typeof twice = (e, [x = ""]) => fromBlocks(e, twice(e, [toBlocks(e, x, channels)]), channels);
+    const inputs = [{ value: "x", dims: [4, channels, 8, 8], isImages: true }];
+    const task = { ...taskOf({ slowly, inBlocks }), inputs, images: channels };
+    t.equal(createFormChooser(opset, 1, new Map()).choose(task), "inBlocks", "it comes to the same, and was faster");
+    const one = { ...task, inputs: [{ value: "x", dims: [4, 1, 8, 8], isImages: true }], images: 1 };
+    t.equal(createFormChooser(opset, 1, new Map()).choose({ ...one, forms: { slowly, twice } }), "twice");
+  },
+);
 
 t.test("what was chosen is kept; a file that halp did not write is tried anew", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "halp-forms-"));

@@ -36,7 +36,7 @@ export function trainerOf({ input, dims, model, scored = [] }: Subject, more: Pa
 export const { blockSize } = createFormChooser(17, 1, new Map()).choose;
 /** Takes the blocked form of everything that has one. */
 export const inBlocks: ChooseForm = Object.assign(
-  (task: FormTask) => ["samples as channels", "blocks"].find((form) => form in task.forms) ?? "plain",
+  (task: FormTask) => ["samples as channels", "to blocks", "blocks"].find((form) => form in task.forms) ?? "plain",
   { blockSize },
 );
 

@@ -58,7 +58,7 @@ export const runTargets: readonly Target[] = [
   {
     name: "forms",
     file: "forms.json",
-    seeds: () => [text({ format: "halp.forms/1", forms: { "conv of 1x2, 1 threads": "plain" } })],
+    seeds: () => [text({ format: "halp.forms/2", forms: { "conv of 1x2, 1 threads": "plain" } })],
     read: async (path) => {
       const task: FormTask = {
         key: "conv",

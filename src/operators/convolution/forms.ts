@@ -1,8 +1,8 @@
 /** Ways to compute a convolution whose weights are not known before the run. */
 import { intAttr } from "../../graph/attributes.js";
 import { sizeOf } from "../../graph/tensors.js";
-import { convolutionAttributes, convolveInBlocks, fitsBlocks } from "../blocks.js";
-import type { FormsContext, FormTask } from "../spec.js";
+import { type Channels, convolutionAttributes, convolveToBlocks, fitsBlocks, fromBlocks } from "../blocks.js";
+import type { FormInput, Forms, FormsContext, FormTask } from "../spec.js";
 import { slidingWindow } from "../window.js";
 
 /** Geometry of a two-dimensional convolution: padding before, then after. */
@@ -19,22 +19,26 @@ interface Geometry {
  * fastest kernels; of weights that are fed it does not know that it may, and the blocked form does it in each run.
  * @param block channels of a block on this machine
  */
-export function convolutionTask(geometry: Geometry, inputs: FormTask["inputs"], block: number | undefined): FormTask {
+export function convolutionTask(geometry: Geometry, inputs: readonly FormInput[], block: number | undefined): FormTask {
   const { dilations, groups, kernel, pads, strides } = geometry;
   const attributes = convolutionAttributes(kernel, groups, { strides, dilations, pads });
   const [x, w] = inputs;
   const weight = w?.dims ?? [];
+  const [outputs = 1, channels = 1] = weight;
+  const byBlocks = (block: number, channels: Channels): Forms[string] => {
+    return (e, names) => fromBlocks(e, convolveToBlocks(e, names, weight, block, attributes, channels), outputs);
+  };
   const fits =
     kernel.length === 2 && fitsBlocks(groups, weight) && pads.every((p) => p >= 0) && sizeOf(x?.dims ?? []) > 0;
   return {
     key: `Conv pads=${pads} strides=${strides} dilations=${dilations} group=${groups}`,
-    inputs,
-    // What comes from blocks and goes to blocks need not be rearranged.
-    shares: { blocks: 0.8 },
+    inputs: inputs.map((input, i) => (i === 0 ? { ...input, isImages: kernel.length === 2 } : input)),
+    ...(kernel.length === 2 ? { images: outputs } : {}),
     forms: {
       plain: (e, names) => e.op("Conv", names, attributes),
-      ...(fits && block !== undefined
-        ? { blocks: (e, names) => convolveInBlocks(e, names, weight, block, attributes, groups > 1) }
+      ...(fits && block !== undefined ? { blocks: byBlocks(block, groups > 1 ? "each" : "all") } : {}),
+      ...(fits && block !== undefined && groups === 1 && channels < block
+        ? { "to blocks": byBlocks(block, "few") }
         : {}),
     },
   };

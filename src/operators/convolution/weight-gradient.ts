@@ -33,18 +33,22 @@ interface SideOf {
 export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small: SideOf, large: SideOf): string {
   const { batch, groups, window } = layer;
   const { before, dilations, kernel, strides } = window;
-  const form =
-    (emit: (e: Emit, layer: Layer, small: SideOf, large: SideOf) => string): Forms[string] =>
-    (e, [s = "", l = ""]) =>
-      emit(e, layer, { ...small, value: s }, { ...large, value: l });
-  const canMoveRows = strides.every((s) => s === 1) && layer.rank === 2 && (kernel[0] as number) > 1;
   const block = c.choose?.blockSize;
-  const parts = block === undefined ? undefined : partsOf(layer, block);
+  const seen = seenOf(layer);
+  const form =
+    (emit: (e: Emit, layer: Layer, small: SideOf, large: SideOf) => string, inBlocks = false): Forms[string] =>
+    (e, [s = "", l = ""]) => {
+      const value = seen === layer ? l : onlySeen(e, layer, { ...large, value: l }, inBlocks ? block : undefined);
+      return emit(e, seen, { ...small, value: s }, { ...large, value });
+    };
+  const canMoveRows = strides.every((s) => s === 1) && layer.rank === 2 && (kernel[0] as number) > 1;
+  const parts = block === undefined ? undefined : partsOf(seen, block);
+  const isImages = layer.rank === 2;
   const task: FormTask = {
     key: `gradient of the weights of Conv kernel=${kernel} before=${before} strides=${strides} dilations=${dilations} group=${groups}`,
     inputs: [
-      { value: small.value, dims: [batch, groups * small.channels, ...layer.small] },
-      { value: large.value, dims: [batch, groups * large.channels, ...layer.large] },
+      { value: small.value, dims: [batch, groups * small.channels, ...layer.small], isImages },
+      { value: large.value, dims: [batch, groups * large.channels, ...layer.large], isImages },
     ],
     forms: {
       plain: form((e, layer, small, large) => tapByTap(e, layer, small, large, "plain")),
@@ -54,17 +58,48 @@ export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small:
         : {}),
       ...(block !== undefined && parts !== undefined
         ? {
-            "samples as channels": form((e, layer, small, large) =>
-              asConvolution(e, layer, small, large, block, parts),
+            "samples as channels": form(
+              (e, layer, small, large) => asConvolution(e, layer, small, large, block, parts),
+              true,
             ),
           }
         : {}),
-      ...(block !== undefined && canConvolveEach(layer, small, large)
-        ? { "samples as channels": form((e, layer, small, large) => eachAsConvolution(e, layer, small, large, block)) }
+      ...(block !== undefined && canConvolveEach(seen, small, large)
+        ? {
+            "samples as channels": form(
+              (e, layer, small, large) => eachAsConvolution(e, layer, small, large, block),
+              true,
+            ),
+          }
         : {}),
     },
   };
   return emitForm(e, task, c.choose);
+}
+
+/** A kernel of one tap that takes several steps at once sees some positions only: those are a layer without steps. */
+function seenOf(layer: Layer): Layer {
+  const { window, small } = layer;
+  const one = window.kernel.every((k) => k === 1) && window.before.every((p) => p === 0);
+  if (!one || window.strides.every((s) => s === 1) || reachOf(layer).after.some((a) => a > 0)) return layer;
+  const still = small.map(() => 0);
+  const ones = small.map(() => 1);
+  return { ...layer, large: small, window: { ...window, strides: ones, dilations: ones, before: still, after: still } };
+}
+
+/** What the kernel's one tap sees of the large side. @param block to take it from what is in blocks */
+function onlySeen(e: Emit, layer: Layer, { channels, value }: SideOf, block: number | undefined): string {
+  const { batch, groups, large, small, window } = layer;
+  const all = groups * channels;
+  const zeros = small.map(() => 0);
+  if (block === undefined) {
+    const axes = small.map((_, i) => i + 2);
+    return e.strided(value, [batch, all, ...large], axes, zeros, small, window.strides);
+  }
+  const filled = wholeBlocks(all, block);
+  const dims = [(batch * filled) / block, ...large, block];
+  const taken = e.strided(e.reshape(toBlocks(e, value, all), dims), dims, [1, 2], zeros, small, window.strides);
+  return fromBlocks(e, e.reshape(taken, [batch, filled, ...small]), all);
 }
 
 /** Of the large side, padded: how far the windows reach along each axis, and what that is beyond its end. */
