@@ -190,7 +190,7 @@ t.test("what was chosen is kept; a file that halp did not write is tried anew", 
   await writeForms(path, forms);
   t.same(new Map(await readForms(path)), forms);
   t.same(await readdir(folder), ["forms.json"]);
-  for (const text of ["", "{", '{"format":"halp.forms/2","forms":{"a":"b"}}', "null"]) {
+  for (const text of ["", "{", '{"format":"halp.forms/1","forms":{"a":"b"}}', "null"]) {
     await writeFile(path, text);
     t.equal((await readForms(path)).size, 0, text);
   }
