@@ -140,7 +140,7 @@ class BlockedGraph {
   #setBlocks(value: string, name: string, dims: readonly number[]): void {
     this.#blocks.set(value, { name, dims });
     const [, channels = 1] = dims;
-    this.#types.set(value, { dtype: "float32", dims });
+    this.#setDims(value, dims);
     this.#setDims(name, dims.with(1, wholeBlocks(channels, this.#block)));
     this.#deferred.set(value, {
       ...{ name: "", opType: "ReorderOutput", domain, inputs: [name], outputs: [value] },
