@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { writeEvenTable, writeEvenTableOf } from "./even-table.js";
 import { latencyCache, runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
-import { writeEvenTable, writeSmallTable } from "./small-table.js";
 
 const folder = t.testdir();
 const file = (name: string) => join(folder, name);
 writeSmallModel(file("small.onnx"), 32);
-await writeSmallTable(file("small.onnx"), file("even.json"), 1);
+await writeEvenTableOf(file("small.onnx"), file("even.json"), 1);
 // One is slow at reading, the other at computing: what spares one spares the other little.
 writeEvenTable(file("even.json"), file("reader.json"), { name: "reader", perLayer: 0, perElement: 10, perProduct: 0 });
 writeEvenTable(file("even.json"), file("summer.json"), { name: "summer", perLayer: 0, perElement: 0, perProduct: 1 });

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { writeEvenTable } from "./even-table.js";
 import { latencyCache, runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
-import { writeEvenTable } from "./small-table.js";
 
 const folder = t.testdir();
 const file = (name: string) => join(folder, name);

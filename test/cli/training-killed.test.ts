@@ -6,10 +6,10 @@ import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { uniform } from "../../src/runtime/index.js";
+import { writeEvenTableOf } from "./even-table.js";
 import { halpMain, killHalp, runHalp } from "./run-halp.js";
 import { writeSmallData } from "./small-data.js";
 import { writeSmallModel } from "./small-model.js";
-import { writeSmallTable } from "./small-table.js";
 
 const folder = relative(process.cwd(), t.testdir());
 const at = (name: string) => join(folder, name);
@@ -18,7 +18,7 @@ writeSmallData(at("data"));
 writeSmallModel(at("net.onnx"), 16);
 
 const shared = ["--data", at("data"), "--cache", at("cache"), "--learning-rate", "0.02", "--seed", "3"];
-await writeSmallTable(at("net.onnx"), at("table.json"), 16);
+await writeEvenTableOf(at("net.onnx"), at("table.json"), 16);
 const prune = (name: string) => [
   ...[
     "prune",

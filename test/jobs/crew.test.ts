@@ -16,10 +16,10 @@ import { crewOf, type Fleet, localCrew, openFleet, type ScoreJob } from "../../s
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import type { Saliency } from "../../src/saliency/index.js";
+import { writeEvenTableOf } from "../cli/even-table.js";
 import { runHalp } from "../cli/run-halp.js";
 import { writeSmallData } from "../cli/small-data.js";
 import { writeSmallModel } from "../cli/small-model.js";
-import { writeSmallTable } from "../cli/small-table.js";
 import { patternBytes, pngBytes } from "../data/files.js";
 import { leftInRedis, noRedis, startRedis, startWorker } from "./redis-server.js";
 
@@ -27,7 +27,7 @@ const folder = t.testdir();
 const at = (name: string) => join(folder, name);
 writeSmallModel(at("model.onnx"), 32);
 writeSmallModel(at("small.onnx"), 16);
-await writeSmallTable(at("small.onnx"), at("table.json"), 16);
+await writeEvenTableOf(at("small.onnx"), at("table.json"), 16);
 mkdirSync(at("data"));
 writeSmallData(at("data"));
 mkdirSync(at("other"));

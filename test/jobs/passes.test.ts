@@ -5,16 +5,16 @@ import t from "tap";
 import type { PassRecipe, PassWork } from "../../src/finetune/index.js";
 import { helpersOn } from "../../src/jobs/helpers.js";
 import type { Fleet, SendOptions } from "../../src/jobs/index.js";
+import { writeEvenTableOf } from "../cli/even-table.js";
 import { runHalp } from "../cli/run-halp.js";
 import { writeSmallData } from "../cli/small-data.js";
 import { writeSmallModel } from "../cli/small-model.js";
-import { writeSmallTable } from "../cli/small-table.js";
 import { leftInRedis, noRedis, startRedis, startWorker } from "./redis-server.js";
 
 const folder = t.testdir();
 const at = (name: string) => join(folder, name);
 writeSmallModel(at("small.onnx"), 16);
-await writeSmallTable(at("small.onnx"), at("table.json"), 16);
+await writeEvenTableOf(at("small.onnx"), at("table.json"), 16);
 mkdirSync(at("data"));
 writeSmallData(at("data"));
 const skip = noRedis;

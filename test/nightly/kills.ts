@@ -5,10 +5,10 @@ import { readTensors } from "../../src/finetune/index.js";
 import { openTable } from "../../src/latency/table-file.js";
 import { readModel } from "../../src/onnx/index.js";
 import { uniform } from "../../src/runtime/index.js";
+import { writeEvenTableOf } from "../cli/even-table.js";
 import { killHalp, runHalp } from "../cli/run-halp.js";
 import { writeSmallData } from "../cli/small-data.js";
 import { writeSmallModel } from "../cli/small-model.js";
-import { writeSmallTable } from "../cli/small-table.js";
 
 export interface Kills {
   /** Kills that met a run at work, by command. */
@@ -34,7 +34,7 @@ async function jobsIn(root: string): Promise<readonly Job[]> {
   writeSmallData(data);
   const cache = join(root, "cache");
   const table = join(root, "table.json");
-  await writeSmallTable(model, table, 16);
+  await writeEvenTableOf(model, table, 16);
   const shared = ["--data", data, "--cache", cache, "--learning-rate", "0.02", "--seed", "3"];
   const whole = (folder: string, file: string) => readFileSync(join(folder, file)).toString("base64");
   /** @param begunBy the file that a run can be gone on with from */

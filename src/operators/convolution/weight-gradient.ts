@@ -4,20 +4,7 @@ import { sizeOf } from "../../graph/tensors.js";
 import { convolutionAttributes, convolveBlocks, firstOf, fromBlocks, toBlocks, wholeBlocks } from "../blocks.js";
 import { type Emit, emitForm } from "../emit.js";
 import type { Forms, FormTask, GradientContext } from "../spec.js";
-import type { Window } from "../window.js";
-
-/** Sizes of a convolution, transposed or not: `small` is the side that a window has one position for, `large` the other. */
-export interface Layer {
-  readonly window: Window;
-  readonly batch: number;
-  readonly groups: number;
-  readonly small: readonly number[];
-  readonly large: readonly number[];
-  readonly rank: number;
-}
-
-/** Positions between the first tap and the last, both counted. */
-export const span = (w: Window, i: number): number => (w.dilations[i] as number) * ((w.kernel[i] as number) - 1) + 1;
+import { type Layer, span } from "./layer.js";
 
 /** The small or the large side of a layer, for the gradient of its weight. */
 interface SideOf {
@@ -36,9 +23,9 @@ export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small:
   const block = c.choose?.blockSize;
   const seen = seenOf(layer);
   const form =
-    (emit: (e: Emit, layer: Layer, small: SideOf, large: SideOf) => string, inBlocks = false): Forms[string] =>
+    (emit: (e: Emit, layer: Layer, small: SideOf, large: SideOf) => string, inBlocksOf?: number): Forms[string] =>
     (e, [s = "", l = ""]) => {
-      const value = seen === layer ? l : onlySeen(e, layer, { ...large, value: l }, inBlocks ? block : undefined);
+      const value = seen === layer ? l : onlySeen(e, layer, { ...large, value: l }, inBlocksOf);
       return emit(e, seen, { ...small, value: s }, { ...large, value });
     };
   const canMoveRows = strides.every((s) => s === 1) && layer.rank === 2 && (kernel[0] as number) > 1;
@@ -60,7 +47,7 @@ export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small:
         ? {
             "samples as channels": form(
               (e, layer, small, large) => asConvolution(e, layer, small, large, block, parts),
-              true,
+              block,
             ),
           }
         : {}),
@@ -68,7 +55,7 @@ export function weightGradient(c: GradientContext, e: Emit, layer: Layer, small:
         ? {
             "samples as channels": form(
               (e, layer, small, large) => eachAsConvolution(e, layer, small, large, block),
-              true,
+              block,
             ),
           }
         : {}),

@@ -1,4 +1,4 @@
-/** Latency tables of the small classifier that no machine measured: for tests whose results must not depend on the machine. */
+/** Latency tables that no machine measured: for tests whose results must not depend on the machine. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { LayerConfig } from "../../src/latency/index.js";
 import { latencyCache, runHalp } from "./run-halp.js";
@@ -34,7 +34,7 @@ export function writeEvenTable(from: string, path: string, device: EvenDevice = 
 }
 
 /** Lists the layers of a model by `halp profile`, and gives each the same latency on every machine. */
-export async function writeSmallTable(model: string, path: string, batch: number): Promise<void> {
+export async function writeEvenTableOf(model: string, path: string, batch: number): Promise<void> {
   const args = ["profile", model, "-o", path, "--batch", String(batch), "--cache", latencyCache, "--patience", "0"];
   const { status, stderr } = await runHalp(args);
   if (status !== 0) throw new Error(stderr);
