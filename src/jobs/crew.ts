@@ -18,7 +18,7 @@ import {
 import { hashOf } from "./blobs.js";
 import { mostBatches } from "./check-task.js";
 import { absolute, liesBelow, markOf } from "./data-access.js";
-import { type Fleet, shardWorkers } from "./fleet.js";
+import type { Fleet } from "./fleet.js";
 import { helpersOn } from "./helpers.js";
 import type { SendOptions } from "./line.js";
 import type { WorkerInfo } from "./names.js";
@@ -86,14 +86,14 @@ export const taskSeconds = 2;
 export function crewOf(fleet: Fleet): Crew {
   const open = openSourcesOnce();
   /** What is the same in all tasks of a job, once it is sure that the workers may read the data. */
-  const begin = async (source: DataSource, onWarning: (message: string) => void) => {
+  const begin = async (source: DataSource, options: SendOptions) => {
     const data = withAbsolutePaths(source);
     const dataset = await open(data);
-    const workers = await shardWorkers(fleet);
+    const workers = await fleet.workers(options);
     checkAccess(data, workers);
     const machines = new Set(workers.map(({ cpu, runtime }) => `${cpu}, ${runtime}`));
     if (machines.size > 1)
-      onWarning(
+      options.onWarning?.(
         `The workers are of ${machines.size} kinds (${[...machines].join("; ")}): which of them scores what may show in the last bits of the result.`,
       );
     return { dataset, shared: { data, mark: await markOf(dataset) } };
@@ -102,7 +102,7 @@ export function crewOf(fleet: Fleet): Crew {
     score: async (job) => {
       const { data: source, limit, shuffleSeed, signal, onProgress, onWarning = () => {}, ...options } = job;
       if (options.criterion !== "taylor") return await collectSaliency(options);
-      const { dataset, shared } = await begin(source, onWarning);
+      const { dataset, shared } = await begin(source, controls({ signal, onWarning }));
       const batchSize = batchOf(options);
       const scoring = prepareScoring(options, dataset.labelled);
       const graph = encodeModel(scoring.model);
@@ -139,7 +139,7 @@ export function crewOf(fleet: Fleet): Crew {
       onProgress,
       onWarning = () => {},
     }) => {
-      const { dataset, shared } = await begin(source, onWarning);
+      const { dataset, shared } = await begin(source, controls({ signal, onWarning }));
       if (dataset.size === undefined) throw unknownSize(dataset);
       const bytes = encodeModel(model);
       const blobs = new Map([[hashOf(bytes), bytes]]);
@@ -163,7 +163,7 @@ export function crewOf(fleet: Fleet): Crew {
       return evaluationOf(parts, dataset);
     },
     helpers: ({ signal, onWarning = () => {} }) => {
-      const sharedOf = async (source: DataSource) => (await begin(source, onWarning)).shared;
+      const sharedOf = async (source: DataSource) => (await begin(source, controls({ signal, onWarning }))).shared;
       return helpersOn(fleet, sharedOf, controls({ signal, onWarning }));
     },
   };

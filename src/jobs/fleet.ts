@@ -25,7 +25,10 @@ const version = halpVersion();
 
 export interface FleetOptions {
   readonly redis: string;
-  /** Milliseconds that a device may be silent while work of ours lies there, and that Redis may be away. Default 60,000. */
+  /**
+   * Milliseconds that a device may be silent while work of ours lies there, that workers may be gone between two tasks, and
+   * that Redis may be away. Default 60,000.
+   */
   readonly silenceMs?: number;
 }
 
@@ -39,6 +42,11 @@ export interface Fleet extends AsyncDisposable {
   devices(): Promise<readonly DeviceInfo[]>;
   /** The device of this name. @throws HalpError HALP_DEVICE_UNKNOWN, HALP_WORKER_VERSION */
   find(name: string): Promise<WorkerInfo>;
+  /**
+   * Living workers of this version that score and evaluate. Were there some before, they are waited for.
+   * @throws HalpError HALP_NO_WORKERS where there are none; the signal's reason on abort
+   */
+  workers(options?: Pick<SendOptions, "signal" | "onWarning">): Promise<readonly WorkerInfo[]>;
   /**
    * Has a device do a task. Restarts of the worker and of Redis are waited out; the task may be done more than once then, and
    * one of the results counts.
@@ -60,13 +68,6 @@ export interface Fleet extends AsyncDisposable {
   take(sha256: string): Promise<Uint8Array>;
 }
 
-/** Living workers of this version that score and evaluate. @throws HalpError HALP_NO_WORKERS where there are none */
-export async function shardWorkers(fleet: Pick<Fleet, "devices">): Promise<readonly WorkerInfo[]> {
-  const found = (await fleet.devices()).filter(takesShards);
-  if (found.length === 0) throw noWorkers();
-  return found;
-}
-
 const takesShards = (worker: WorkerInfo): boolean => Array.isArray(worker.data) && worker.version === version;
 
 function noWorkers(): HalpError {
@@ -77,6 +78,8 @@ function noWorkers(): HalpError {
   );
 }
 
+/** Of errors that pass once someone is there again. */
+const awayCodes: ReadonlySet<string> = new Set(["HALP_DEVICE_UNKNOWN", "HALP_NO_WORKERS"]);
 /** Times that a job is put up again whose data or place Redis lost, or whose process was lost on the device. */
 const mostAgain = 4;
 /** Tasks that lie with the workers at once, for each of them: one is done while the next is on its way. */
@@ -158,17 +161,52 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     return work;
   };
 
+  const met = new Set<string>();
+  /** Who was there before may have started anew, or Redis have lost its sign of life: it is waited for. */
+  const meet = async <T>(
+    who: string,
+    look: () => Promise<T>,
+    { signal: own, onWarning }: Pick<SendOptions, "signal" | "onWarning">,
+  ): Promise<T> => {
+    const signal = own ? AbortSignal.any([own, ending.signal]) : ending.signal;
+    const start = performance.now();
+    for (let tries = 1; ; tries++) {
+      signal.throwIfAborted();
+      try {
+        const found = await look();
+        met.add(who);
+        return found;
+      } catch (error) {
+        const isAway = error instanceof HalpError && awayCodes.has(error.code);
+        if (!isAway || !met.has(who) || performance.now() - start >= silenceMs) throw error;
+      }
+      // By then signs of life that were only lost have come again.
+      if (tries === 4) onWarning?.(`${who}: no sign of life; waiting for one for up to ${silenceMs / 1000} seconds.`);
+      await sleep(pollMs, undefined, { signal }).catch(() => {});
+    }
+  };
+
   const fleet: Fleet = {
     devices: () => whileThere(readDevices(redis)),
     find: async (name) => findDevice(await fleet.devices(), name),
+    workers: (options = {}) =>
+      meet(
+        "the workers",
+        async () => {
+          const found = (await fleet.devices()).filter(takesShards);
+          if (found.length === 0) throw noWorkers();
+          return found;
+        },
+        options,
+      ),
     send: async (device, name, task, options = {}) => {
       options.signal?.throwIfAborted();
-      await fleet.find(device);
+      await meet(device, () => fleet.find(device), options);
       const isAlive = async () => (await redis.client.exists(workerKey(device))) === 1;
       return await tracked(whileThere(sendBy(lineTo(queueOf(device), { name: device, isAlive }), name, task, options)));
     },
     share: async function* (name, next, options = {}) {
-      let workers = (await shardWorkers(fleet)).length;
+      let workers = (await fleet.workers(options)).length;
       let looked = performance.now();
       const isAlive = async () => {
         if (performance.now() - looked > pollMs) {

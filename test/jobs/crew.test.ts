@@ -13,6 +13,7 @@ import { type DataSource, specForModel } from "../../src/evaluation/index.js";
 import { analyzeGraph } from "../../src/graph/infer.js";
 import { createBlobCache } from "../../src/jobs/blob-cache.js";
 import { crewOf, type Fleet, localCrew, openFleet, type ScoreJob } from "../../src/jobs/index.js";
+import { workerKey } from "../../src/jobs/names.js";
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import type { Saliency } from "../../src/saliency/index.js";
@@ -68,6 +69,10 @@ t.test("1, 2 and 3 workers, some of them killed, score as one process does", { s
   const model = analyzed.model;
   const judged = { model, data: stored(), batchSize: 4, limit: 50 };
   t.strictSame(await crew.evaluate(judged), await localCrew().evaluate(judged));
+  const client = redis.connect();
+  await client.del(workerKey("a"), workerKey("b"));
+  client.disconnect();
+  t.strictSame(bits(await crew.score(job)), expected[0], "two whose signs of life Redis has lost are waited for");
   workers.push(await start("c"));
   /** Scores, and has something happen once some batches are done. */
   const disturbed = async (then: () => Promise<void>) => {

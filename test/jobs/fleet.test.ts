@@ -69,6 +69,10 @@ t.test("a worker that is killed in the middle, and a Redis that loses all", { sk
   await sleep(300);
   await redis.start();
   t.equal((await second).measured, measured, "the open task was put up again");
+  await worker.kill("SIGINT");
+  const third = fill(fleet, "board");
+  worker = await startWorker(redis.url, "board");
+  t.equal((await third).measured, measured, "a worker that starts anew between two tasks is waited for");
   {
     await using closed = await openFleet({ redis: redis.url });
     const open = t.rejects(fill(closed, "board"), { code: "HALP_CANCELLED" });
