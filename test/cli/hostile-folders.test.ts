@@ -11,9 +11,11 @@ import { writeSmallModel } from "./small-model.js";
 const folder = t.testdir({ data: {}, mounted: {} });
 const at = (name: string) => join(folder, name);
 writeSmallModel(at("net.onnx"), 16);
+// To be measured: it has fewer widths.
+writeSmallModel(at("narrow.onnx"), 8);
 writeSmallData(at("data"));
 const profile = (cache: string) => [
-  ...["profile", at("net.onnx"), "-o", at("table.json"), "--cache", cache, "--patience", "0", "--json"],
+  ...["profile", at("narrow.onnx"), "-o", at("table.json"), "--cache", cache, "--patience", "0", "--json"],
 ];
 const finetune = (run: string, output: string) => [
   ...["finetune", at("net.onnx"), "--batch", "16", "--epochs", "2", "--data", at("data"), "--cache", at("cache")],
