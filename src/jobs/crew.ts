@@ -100,9 +100,10 @@ export function crewOf(fleet: Fleet): Crew {
   };
   return {
     score: async (job) => {
-      const { data: source, limit, shuffleSeed, signal, onProgress, onWarning = () => {}, ...options } = job;
+      const { data: source, limit, shuffleSeed, signal, onProgress, onWarning, ...options } = job;
       if (options.criterion !== "taylor") return await collectSaliency(options);
-      const { dataset, shared } = await begin(source, controls({ signal, onWarning }));
+      const sendOptions = controls({ signal, onWarning });
+      const { dataset, shared } = await begin(source, sendOptions);
       const batchSize = batchOf(options);
       const scoring = prepareScoring(options, dataset.labelled);
       const graph = encodeModel(scoring.model);
@@ -116,11 +117,7 @@ export function crewOf(fleet: Fleet): Crew {
       });
       const sum = sumOfScores(scoring.recipe.channelCount);
       let done = 0;
-      for await (const { scores, seconds } of fleet.share(
-        "score",
-        shards.next,
-        controls({ blobs, signal, onWarning }),
-      )) {
+      for await (const { scores, seconds } of fleet.share("score", shards.next, { ...sendOptions, blobs })) {
         for (const text of scores) sum.add(text === null ? undefined : floats(text, scoring.recipe.channelCount));
         done += scores.length;
         shards.took(seconds / scores.length);
@@ -129,17 +126,9 @@ export function crewOf(fleet: Fleet): Crew {
       }
       return sum.importance(scoring);
     },
-    evaluate: async ({
-      model,
-      data: source,
-      batchSize,
-      limit,
-      threads = 1,
-      signal,
-      onProgress,
-      onWarning = () => {},
-    }) => {
-      const { dataset, shared } = await begin(source, controls({ signal, onWarning }));
+    evaluate: async ({ model, data: source, batchSize, limit, threads = 1, signal, onProgress, onWarning }) => {
+      const sendOptions = controls({ signal, onWarning });
+      const { dataset, shared } = await begin(source, sendOptions);
       if (dataset.size === undefined) throw unknownSize(dataset);
       const bytes = encodeModel(model);
       const blobs = new Map([[hashOf(bytes), bytes]]);
@@ -150,11 +139,7 @@ export function crewOf(fleet: Fleet): Crew {
       });
       const parts = [];
       let done = 0;
-      for await (const { counts, seconds } of fleet.share(
-        "evaluate",
-        shards.next,
-        controls({ blobs, signal, onWarning }),
-      )) {
+      for await (const { counts, seconds } of fleet.share("evaluate", shards.next, { ...sendOptions, blobs })) {
         parts.push(counts);
         done += counts.samples;
         shards.took((seconds * batchSize) / counts.samples);
@@ -162,9 +147,10 @@ export function crewOf(fleet: Fleet): Crew {
       }
       return evaluationOf(parts, dataset);
     },
-    helpers: ({ signal, onWarning = () => {} }) => {
-      const sharedOf = async (source: DataSource) => (await begin(source, controls({ signal, onWarning }))).shared;
-      return helpersOn(fleet, sharedOf, controls({ signal, onWarning }));
+    helpers: (given) => {
+      const sendOptions = controls(given);
+      const sharedOf = async (source: DataSource) => (await begin(source, sendOptions)).shared;
+      return helpersOn(fleet, sharedOf, sendOptions);
     },
   };
 }
@@ -189,11 +175,12 @@ function cutUp<T>(total: number, make: (part: Pick<ShardTask, "from" | "count">)
   };
 }
 
+/** Of a job, for all its tasks. */
 function controls({
   signal,
-  ...others
-}: Omit<SendOptions, "signal"> & { readonly signal: AbortSignal | undefined }): SendOptions {
-  return { ...others, ...(signal ? { signal } : {}) };
+  onWarning,
+}: { [name in "signal" | "onWarning"]?: ScoreJob[name] | undefined }): SendOptions {
+  return { ...(signal ? { signal } : {}), ...(onWarning ? { onWarning } : {}) };
 }
 
 /** @throws HalpError HALP_JOB_RESULT */

@@ -161,6 +161,7 @@ export async function openFleet({ redis: url, silenceMs = 60_000 }: FleetOptions
     return work;
   };
 
+  /** Devices by name, and "the workers" for those that share. */
   const met = new Set<string>();
   /** Who was there before may have started anew, or Redis have lost its sign of life: it is waited for. */
   const meet = async <T>(
