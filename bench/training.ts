@@ -3,9 +3,10 @@
  *
  *     npm run bench -- training [resnet20] [resnet50] [--rounds 9] [--threads 1] [--python python3]
  *
- * A step is batch in, forward, loss, backward, SGD with momentum and weight decay. Each contender is a process of its own, all with the same settings of
- * the allocator; they take turns step by step. PyTorch is Debian's package python3-torch or any other that the given
- * Python has; its column is left out where there is none.
+ * A step is batch in, forward, loss, backward, SGD with momentum and weight decay. Each contender is a process of its own,
+ * all with the same settings of the allocator, but for large networks that recompute, which have those of their trainings;
+ * they take turns step by step. PyTorch is Debian's package python3-torch or any other that the given Python has; its column
+ * is left out where there is none.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,6 +14,7 @@ import { cpus } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { returnsMemory } from "../src/finetune/index.js";
 import { childTunables, quantileOf, spawnChild } from "../src/runtime/index.js";
 import { subjects, type TrainingSubject } from "./training/networks.js";
 import type { StepAnswer, StepTask } from "./training/step-child.js";
@@ -99,7 +101,7 @@ async function compare(subject: TrainingSubject, rounds: number, threads: number
   console.log("");
 }
 
-const width = 27;
+const width = 31;
 const ascending = (a: number, b: number): number => a - b;
 const milliseconds = (s: number): string => `${(1000 * s).toFixed(0)} ms`;
 
@@ -111,7 +113,10 @@ function spread(samples: readonly number[], show: (x: number) => string): string
 }
 
 async function openHalp(name: string, task: StepTask): Promise<Contender> {
-  const child = spawnChild(new URL("./training/step-child.js", import.meta.url));
+  const model = subjects.find((s) => s.name === task.name)?.model();
+  const child = spawnChild(new URL("./training/step-child.js", import.meta.url), {
+    freeMemory: model && returnsMemory(task, model) ? "return" : "keep",
+  });
   await child.request("open", task);
   return { name, run: (what) => child.request(what), [Symbol.dispose]: () => child.dispose() };
 }

@@ -16,7 +16,7 @@ export {
   unpackPass,
 } from "./passes.js";
 export { findParameters, prepareForTraining, withWeights } from "./prepare.js";
-export { checkRecipe, type Recipe } from "./recipe.js";
+export { checkRecipe, type Recipe, returnsMemory } from "./recipe.js";
 export {
   readMetadata,
   readStoredTensors,

@@ -1,5 +1,7 @@
 /** How a network is trained: everything that decides what comes out, but the network and the data. */
 import { HalpError } from "../errors.js";
+import type { Model } from "../graph/ir.js";
+import { weightBytes } from "../runtime/index.js";
 import type { LossTerm } from "./losses.js";
 import type { Optimizer } from "./optimizer.js";
 import { checkSchedule, type Schedule } from "./schedule.js";
@@ -15,6 +17,17 @@ export interface Recipe {
   readonly freezeBatchNorm?: boolean;
   /** Forward values are computed again on the way back instead of being kept: the same but for rounding, with less memory, in more time. */
   readonly recompute?: boolean;
+}
+
+/** Bytes of weights from which memory lies more in copies of them than between the layers. */
+const largeWeights = 2 ** 26;
+
+/**
+ * Whether a training that was asked for less memory also gives back what is free at once, and not only recomputes. For
+ * ResNet-50 that saves a quarter more in a seventh more time; ResNet-20 would take a third longer for a seventh.
+ */
+export function returnsMemory(recipe: Pick<Recipe, "recompute">, model: Model): boolean {
+  return (recipe.recompute ?? false) && weightBytes(model) >= largeWeights;
 }
 
 /** @throws HalpError HALP_TRAINING_OPTION */

@@ -6,6 +6,7 @@ import type { Model } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
 import type { ChooseForm, FindOperator } from "../operators/spec.js";
 import {
+  collectGarbage,
   createSession,
   type Feeds,
   floatsOf,
@@ -19,6 +20,7 @@ import type { ReadMask } from "./masks.js";
 import { corrections, type Optimizer } from "./optimizer.js";
 import { addPass, feedsOf, fetchesOf, type PassRecipe, type PassSum, pack, passOf } from "./passes.js";
 import { findParameters, prepareForTraining, withWeights } from "./prepare.js";
+import { returnsMemory } from "./recipe.js";
 import { buildTrainingGraph, type Slot } from "./training-graph.js";
 
 export interface TrainerOptions {
@@ -119,7 +121,13 @@ export function createTrainer(options: TrainerOptions): Trainer {
   const { bare, ofNetwork, first } = takeWeights(analyzed.model, graph.slots);
   /** What the next run is fed: outputs of the last go in again as they are. */
   let state = first;
-  const session: Session = createSession(graph.model, { threads: options.threads ?? 1, memoryPlan: false });
+  // Not asked of the options later on: they would hold the network's own weights.
+  const sparing = returnsMemory(options, options.model);
+  const session: Session = createSession(graph.model, {
+    threads: options.threads ?? 1,
+    memoryPlan: false,
+    memoryArena: !sparing,
+  });
   const inputs = new Set(session.inputNames);
   const { scalars } = graph;
   const named = ({ input, dims }: Slot) => ({ name: input, dims });
@@ -160,6 +168,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
       const made = before?.passes ?? 0;
       if (batches.length + made !== accumulate || batches.length === 0)
         throw new RangeError(`A step takes ${accumulate} batches, not ${batches.length + made}.`);
+      // The weights before the last step.
+      if (sparing) collectGarbage();
       const [first, second] = corrections(optimizer, steps + 1);
       const rates = {
         [scalars.learningRate]: scalar(learningRate),

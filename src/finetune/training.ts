@@ -6,7 +6,7 @@ import { type Child, spawnChild } from "../runtime/index.js";
 import type { LossTerm } from "./losses.js";
 import type { ReadMask } from "./masks.js";
 import type { PassRecipe, PassSum } from "./passes.js";
-import { checkRecipe, type Recipe } from "./recipe.js";
+import { checkRecipe, type Recipe, returnsMemory } from "./recipe.js";
 
 /** A value whose channels are scored while training: from the gradients of the very batches that are trained on. */
 export interface ScoreSite {
@@ -139,13 +139,15 @@ export interface Training extends Disposable {
 /** @throws HalpError HALP_TRAINING_OPTION, HALP_LOSS, HALP_NO_GRADIENT, and what the data throw */
 export async function openTraining(job: TrainingJob): Promise<Training> {
   checkRecipe(job.recipe);
-  const child = spawnChild(new URL("./training-child.js", import.meta.url));
+  const { recipe, model } = job;
+  const child = spawnChild(new URL("./training-child.js", import.meta.url), {
+    freeMemory: returnsMemory(recipe, model) ? "return" : "keep",
+  });
   try {
-    const { recipe } = job;
     const { accumulate = 1 } = recipe;
     const helpers = accumulate > 1 ? job.helpers : undefined;
     const message: JobMessage = {
-      model: encodeModel(job.model),
+      model: encodeModel(model),
       ...(job.teacher ? { teacher: encodeModel(job.teacher) } : {}),
       inputDims: [...job.inputDims],
       recipe: {

@@ -55,7 +55,7 @@ export async function measureLayers(
   using stored = storeModel(named(analyzed.model));
   using child = spawnChild(new URL("./bank-child.js", import.meta.url), {
     ...(options.signal ? { signal: options.signal } : {}),
-    largeModels: isLarge(stored.source),
+    freeMemory: isLarge(stored.source) ? "return-large" : "keep",
   });
   await child.request<Pinned>("pin", { pin: options.pin ?? "auto", threads } satisfies PinTask);
   const task: WholeTask = {

@@ -18,22 +18,28 @@ const steadyMemory = [
   "glibc.malloc.trim_threshold=8000000000",
   "glibc.malloc.top_pad=67108864",
 ];
-/** Nothing is ever given back. */
-const keepAll = "glibc.malloc.mmap_max=0";
-/** Buffers of 32 MiB and more, the most that can be set, are given back. */
-const keepSmall = "glibc.malloc.mmap_threshold=33554432";
+/**
+ * What a child does with memory that is free again. "keep": nothing is given back, and timings are steady.
+ * "return-large": buffers of 32 MiB and more (the most that can be set) are, and mapped anew at every run; for models whose
+ * weights alone take hundreds of megabytes. "return": buffers of 1 MiB and more are, and no more is asked for than needed;
+ * for the least memory, at the price of page faults.
+ */
+export type FreeMemory = "keep" | "return-large" | "return";
+
+const tunables: Readonly<Record<FreeMemory, string>> = {
+  keep: [...steadyMemory, "glibc.malloc.mmap_max=0"].join(":"),
+  "return-large": [...steadyMemory, "glibc.malloc.mmap_threshold=33554432"].join(":"),
+  return: "glibc.malloc.mmap_threshold=1048576",
+};
 
 /** What a program that is to be compared with a child has to be started with, as GLIBC_TUNABLES. */
-export const childTunables = [...steadyMemory, keepAll].join(":");
+export const childTunables = tunables.keep;
 
 export interface ChildOptions {
   /** Kills the child; requests that wait for an answer fail with the signal's reason. */
   readonly signal?: AbortSignal;
-  /**
-   * For models whose weights alone take hundreds of megabytes: what loading them takes besides is given back. Buffers of
-   * 32 MiB and more are mapped anew at every run then.
-   */
-  readonly largeModels?: boolean;
+  /** Default "keep". */
+  readonly freeMemory?: FreeMemory;
 }
 
 export interface Child extends Disposable {
@@ -72,9 +78,14 @@ export function spawnChild(entry: URL, options: ChildOptions = {}): Child {
   // A killed child cannot clean up behind itself: its temporary files lie in a folder that goes with it.
   const scratch = mkdtempSync(join(tmpdir(), "halp-"));
   const sweep = (): void => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
-  const tunables = options.largeModels ? [...steadyMemory, keepSmall].join(":") : childTunables;
   const child: ChildProcess = fork(fileURLToPath(entry), [scratch], {
-    env: { ...process.env, GLIBC_TUNABLES: tunables, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
+    env: {
+      ...process.env,
+      GLIBC_TUNABLES: tunables[options.freeMemory ?? "keep"],
+      TMPDIR: scratch,
+      TEMP: scratch,
+      TMP: scratch,
+    },
     execArgv: [],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],

@@ -1,5 +1,13 @@
 export { type Addon, type LoadedAddon, loadAddon } from "./addon.js";
-export { type Child, type ChildOptions, childTunables, type Handlers, serveParent, spawnChild } from "./child.js";
+export {
+  type Child,
+  type ChildOptions,
+  childTunables,
+  type FreeMemory,
+  type Handlers,
+  serveParent,
+  spawnChild,
+} from "./child.js";
 export {
   type Conditions,
   doubtsBefore,
@@ -9,6 +17,7 @@ export {
   watchConditions,
 } from "./conditions.js";
 export { randomFeeds } from "./feeds.js";
+export { collectGarbage } from "./garbage.js";
 export { runtimeProviders, runtimeVersion } from "./load.js";
 export {
   type InputDims,
@@ -38,7 +47,7 @@ export {
   type SessionOptions,
   type SessionValue,
 } from "./session.js";
-export { isLarge, type ModelSource, type StoredModel, storeModel } from "./stored-model.js";
+export { isLarge, type ModelSource, type StoredModel, storeModel, weightBytes } from "./stored-model.js";
 export {
   floatsOf,
   floatTensor,

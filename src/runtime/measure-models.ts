@@ -75,7 +75,7 @@ export async function measureModels(
   };
   using child = spawnChild(new URL("./measure-child.js", import.meta.url), {
     ...(options.signal ? { signal: options.signal } : {}),
-    largeModels: stored.sources.some(isLarge),
+    freeMemory: stored.sources.some(isLarge) ? "return-large" : "keep",
   });
   const warn = options.onWarning ?? (() => {});
   const pinTask: PinTask = { pin: options.pin ?? "auto", threads: task.threads };

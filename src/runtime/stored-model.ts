@@ -2,12 +2,11 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { HalpError } from "../errors.js";
 import type { Model } from "../graph/ir.js";
 import { byteLengthOf } from "../graph/lazy-tensor.js";
 import { encodeModel, packedModel, tensorsOf } from "../onnx/index.js";
+import { collectGarbage } from "./garbage.js";
 
 /** A model as one ONNX file in memory, or as a file with its weights beside it. */
 export type ModelSource = Uint8Array | { readonly path: string };
@@ -18,7 +17,8 @@ export function isLarge(model: Model | ModelSource): boolean {
   return "path" in model || weightBytes(model) > defaultLimit;
 }
 
-function weightBytes(model: Model): number {
+/** Of all tensors that a model holds. */
+export function weightBytes(model: Model): number {
   return tensorsOf(model).reduce((n, t) => n + byteLengthOf(t), 0);
 }
 
@@ -51,6 +51,7 @@ export function storeModel(model: Model | ModelSource, limit = defaultLimit): St
     const path = join(folder, "model.onnx");
     const { pieces, segments } = packedModel(model, "weights.data", externalAbove);
     write(join(folder, "weights.data"), segments);
+    // A session runs in a child now while this process waits: it would hold the weights that passed through it.
     collectGarbage();
     let offset = 0;
     write(
@@ -84,14 +85,4 @@ function write(path: string, segments: readonly { readonly offset: number; read(
   } finally {
     closeSync(file);
   }
-}
-
-/**
- * Lets go of the weights just written. A session runs in a child now while this process waits: it would hold the last
- * hundreds of megabytes that passed through it until it needs memory itself.
- */
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  const gc: () => void = runInNewContext("gc");
-  gc();
 }

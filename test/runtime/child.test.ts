@@ -29,6 +29,8 @@ t.test("answers requests, with binary data and progress", async (t) => {
   const bytes = Uint8Array.of(0, 255, 7);
   t.strictSame(await child.request("echo", { bytes, n: 1 }), { bytes, n: 1 });
   t.match(await child.request("environment"), /hugetlb=1.*mmap_max=0/);
+  using returning = spawnChild(entry, { freeMemory: "return" });
+  t.equal(await returning.request("environment"), "glibc.malloc.mmap_threshold=1048576");
   const seen: unknown[] = [];
   t.equal(await child.request("count", 3, (p) => seen.push(p)), 3);
   t.strictSame(seen, [1, 2, 3]);
