@@ -4,6 +4,7 @@ import { HalpError } from "../errors.js";
 import { analyzeGraph } from "../graph/infer.js";
 import type { Model } from "../graph/ir.js";
 import { float32Of, float32Tensor, sizeOf } from "../graph/tensors.js";
+import { compactModel } from "../onnx/index.js";
 import type { ChooseForm, FindOperator } from "../operators/spec.js";
 import {
   collectGarbage,
@@ -109,7 +110,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
   const lossGraph = buildLossGraph(analyzed, options.loss, findOperator, options.teacher, options.labelDims);
   const only = options.only && new Set(options.only);
   const parameters = findParameters(analyzed, findOperator).filter((p) => only?.has(p.name) ?? true);
-  const graph = buildTrainingGraph(findOperator, { ...options, lossGraph, parameters });
+  const built = buildTrainingGraph(findOperator, { ...options, lossGraph, parameters });
+  const graph = { ...built, model: compactModel(built.model) };
   const [input, ...others] = [...inputDims];
   if (!input || others.length > 0 || analyzed.types.get(input[0])?.dtype !== "float32")
     throw new HalpError(
@@ -240,8 +242,8 @@ function takeWeights(model: Model, slots: readonly Slot[]) {
     first[input] = floatTensor(weight ? new Float32Array(float32Of(weight)) : new Float32Array(sizeOf(dims)), dims);
   }
   const ofNetwork = slots.filter(({ input }) => weights.has(input));
-  const without = ofNetwork.map(({ input, dims }) => [input, float32Tensor(input, dims, [])] as const);
-  return { bare: withWeights(model, new Map(without)), ofNetwork, first };
+  const without = ofNetwork.map(({ input }) => [input, float32Tensor(input, [0], [])] as const);
+  return { bare: compactModel(withWeights(model, new Map(without))), ofNetwork, first };
 }
 
 function numberOf(tensor: RuntimeTensor | undefined): number {

@@ -1,4 +1,5 @@
 /** ONNX files to IR and back, nothing lost. */
+export { compactModel } from "./compact.js";
 export { type DecodeOptions, decodeModel } from "./decode.js";
 export type { DecodeLimits } from "./decode-context.js";
 export { encodeModel } from "./encode.js";

@@ -1,14 +1,17 @@
-/** A training that was asked for less memory gives back what is free where weights are large. */
+/** What memory a training holds, and when it gives back what is free. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pid } from "node:process";
+import { setTimeout } from "node:timers/promises";
 import t from "tap";
-import { openTraining, type Recipe, returnsMemory } from "../../src/finetune/index.js";
+import { createTrainer, openTraining, type Recipe, returnsMemory } from "../../src/finetune/index.js";
 import { attr } from "../../src/graph/attributes.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import type { Model } from "../../src/graph/ir.js";
 import { float32Tensor, sizeOf } from "../../src/graph/tensors.js";
-import { weightBytes } from "../../src/runtime/index.js";
+import { decodeModel, encodeModel } from "../../src/onnx/index.js";
+import { findOperator } from "../../src/operators/index.js";
+import { collectGarbage, weightBytes } from "../../src/runtime/index.js";
 
 /** Two linear layers of so many channels. Input [N, 4], 3 classes. */
 function wideNetwork(channels: number): Model {
@@ -68,6 +71,36 @@ t.test("it takes less, and learns the same", { skip: !existsSync(children) && "n
   const less = (plain.megabytes - sparing.megabytes) / megabytesOfWeights;
   t.ok(less > 1.5, `${plain.megabytes} and ${sparing.megabytes} MB: ${less.toFixed(1)} times the weights less`);
 });
+
+t.test("a trainer holds nothing of the files that it was made from", async (t) => {
+  const [trainer, file, teacher] = trainerOfFiles();
+  const batch = { images: Float32Array.of(1, 2, 3, 4, 4, 3, 2, 1), dims: [2, 4] };
+  trainer.step([batch], 0.01);
+  // What a WeakRef was asked for, or made for, lives until this task ends.
+  for (let i = 0; i < 20 && (file.deref() || teacher.deref()); i++) {
+    await setTimeout(10);
+    collectGarbage();
+  }
+  t.equal(file.deref(), undefined);
+  t.equal(teacher.deref(), undefined);
+  t.ok(trainer.step([batch], 0.01).finite);
+  t.equal(trainer.model().graph.initializers.length, 4);
+  trainer[Symbol.dispose]();
+});
+
+/** A function, so that nothing but the trainer is left. */
+function trainerOfFiles() {
+  const [file, teacher] = [encodeModel(wideNetwork(30)), encodeModel(wideNetwork(40))];
+  const trainer = createTrainer({
+    model: decodeModel(file),
+    teacher: decodeModel(teacher),
+    inputDims: new Map([["x", [2, 4]]]),
+    findOperator,
+    loss: [{ kind: "outputs" }],
+    optimizer: sgd.optimizer,
+  });
+  return [trainer, new WeakRef(file.buffer), new WeakRef(teacher.buffer)] as const;
+}
 
 /** Megabytes that a process took at most. */
 function peakOf(process: string): number {
