@@ -17,9 +17,11 @@ import { countParameters } from "../../src/graph/parameters.js";
 import { readModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import type { Progress } from "../../src/pipeline/index.js";
+import { ownCache } from "./own-cache.js";
 import { runHalp } from "./run-halp.js";
 
 const folder = t.testdir({ empty: {}, bad: {} });
+const cache = await ownCache(join(folder, "cache"));
 
 t.test("digits are parted by the seed alone, none is in both parts, and both have their share of each", async (t) => {
   const digits = await readDigits(digitsFolder());
@@ -65,12 +67,12 @@ const small = (name: string): DemoOptions => ({
   budget: "50%",
   seed: 1,
   patience: "0",
-  cache: join(folder, "cache"),
+  cache,
   sizes: {
     ofEachDigit: 50,
     stages: [
+      [24, 1],
       [32, 1],
-      [48, 1],
     ],
     batch: 16,
     trainBatch: 20,

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync,
 import { join } from "node:path";
 import t from "tap";
 import { readJournal } from "../../src/latency/table-file.js";
+import { ownCache } from "./own-cache.js";
 import { runHalp } from "./run-halp.js";
 import { writeSmallData } from "./small-data.js";
 import { writeSmallModel } from "./small-model.js";
@@ -14,6 +15,7 @@ writeSmallModel(at("net.onnx"), 16);
 // To be measured: it has fewer widths.
 writeSmallModel(at("narrow.onnx"), 8);
 writeSmallData(at("data"));
+await ownCache(at("cache"));
 const profile = (cache: string) => [
   ...["profile", at("narrow.onnx"), "-o", at("table.json"), "--cache", cache, "--patience", "0", "--json"],
 ];
@@ -76,8 +78,7 @@ t.test("a folder that can only be read", { skip }, async (t) => {
 });
 
 t.test("a cache that another version wrote, of another machine, cut in half, or no cache at all", async (t) => {
-  const cache = at("cache");
-  rmSync(cache, { recursive: true, force: true });
+  const cache = await ownCache(at("another-cache"));
   const first = JSON.parse((await runHalp(profile(cache))).stdout);
   const [name = ""] = readdirSync(cache).filter((file) => file.endsWith(".table.jsonl"));
   const path = join(cache, name);

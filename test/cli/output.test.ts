@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { ownCache } from "./own-cache.js";
 import { halpMain, runHalp } from "./run-halp.js";
 import { writeSmallModel } from "./small-model.js";
 
@@ -38,12 +39,13 @@ t.test(
 );
 
 t.test("profile writes a table, and finds it in the cache the next time", async (t) => {
+  await ownCache(file("cache"));
   const args = ["profile", file("small.onnx"), "-o", file("out/table.json"), ...measuring, "--json"];
   const first = await runHalp(args);
   t.equal(first.status, 0, first.stderr);
   const result = JSON.parse(first.stdout);
   t.match(result, { format: "halp.profile/1", output: file("out/table.json") });
-  t.equal(result.measured, result.entries);
+  t.ok(result.measured > 0 && result.measured < result.entries, "the machine was known");
   const table = JSON.parse(readFileSync(file("out/table.json"), "utf8"));
   t.equal(table.format, "halp.table/1");
   t.equal(table.entries.length, result.entries);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import t from "tap";
 import { type Problem, type Solution, solve, verify } from "../../src/solver/index.js";
+import { ownCache } from "../cli/own-cache.js";
 import { writeSmallModel } from "../cli/small-model.js";
 import { randomProblem } from "../solver/random-problem.js";
 
@@ -45,9 +46,10 @@ t.test("a service answers budgets with plans", async (t) => {
 
 t.test("a build prunes a model, or fails with the command's exit codes", async (t) => {
   const folder = t.testdir();
-  writeSmallModel(join(folder, "model.onnx"), 48, [1, 3, 16, 16]);
+  writeSmallModel(join(folder, "model.onnx"), 32, [1, 3, 16, 16]);
+  const cache = await ownCache(join(folder, "cache"));
   const build = (...args: string[]) =>
-    spawnSync(process.execPath, ["examples/ci/prune.mjs", join(folder, "model.onnx"), ...args, join(folder, "cache")], {
+    spawnSync(process.execPath, ["examples/ci/prune.mjs", join(folder, "model.onnx"), ...args, cache], {
       encoding: "utf8",
     });
   const output = join(folder, "small.onnx");

@@ -15,6 +15,7 @@ import { dirname, join, resolve } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import t from "tap";
+import { ownCache } from "../cli/own-cache.js";
 import { writeSmallModel } from "../cli/small-model.js";
 
 // Far from this project, whose packages would be found otherwise.
@@ -134,6 +135,7 @@ t.test("without the runtime the command tells how to get it; with it, it measure
 
 t.test("and it tells the story of the demo, page and all", async (t) => {
   install(app, ["mnist"]);
+  await ownCache(join(app, "cache"));
   // The command's own code, on few images: the whole takes two minutes.
   const sizes = {
     ...{

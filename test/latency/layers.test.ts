@@ -38,7 +38,7 @@ for (const [name, open] of Object.entries(networks)) {
     `every kernel of ${name} is some layer's`,
     { skip: graph ? false : "the network is not at hand" },
     async (t) => {
-      const table = await createLatencyTable({ cacheDir });
+      const table = await createLatencyTable({ cacheDir, patienceMs: 0 });
       const network = networkOf(graph!, table.device.traits);
       if (name === "small")
         await measureMissing(table, networkConfigs(network, { dimsOf: () => undefined }), { bankMs: 1 });

@@ -32,7 +32,7 @@ t.test("describes this machine", (t) => {
 const cacheDir = t.testdir();
 
 t.test("measures what is missing, once, and remembers it", async (t) => {
-  const table = await createLatencyTable({ cacheDir });
+  const table = await createLatencyTable({ cacheDir, patienceMs: 0 });
   const { calibration, traits, referenceNs } = table.device;
   t.ok(calibration.nodeNs >= 0 && calibration.runNs >= 0 && referenceNs > 0);
   const configs = configsOf([16, 32, 32, 18, 20], traits.blockSize);
@@ -51,14 +51,14 @@ t.test("measures what is missing, once, and remembers it", async (t) => {
   t.ok(predictNs(table, configs) > calibration.runNs);
   t.equal(await measureMissing(table, configs), 0, "nothing is left to do");
 
-  const again = await createLatencyTable({ cacheDir });
+  const again = await createLatencyTable({ cacheDir, patienceMs: 0 });
   t.strictSame(again.device, table.device, "what was found out about the device, too");
   t.equal(await measureMissing(again, configs), 0);
   t.strictSame(new Map(again.entries), new Map(table.entries));
 });
 
 t.test("an interrupted run keeps what it has done", async (t) => {
-  const table = await createLatencyTable({ cacheDir });
+  const table = await createLatencyTable({ cacheDir, patienceMs: 0 });
   const before = table.entries.size;
   const { blockSize } = table.device.traits;
   const configs = Array.from({ length: 10 }, (_, i) => configsOf([4 * i + 36, 48], blockSize)).flat();
@@ -73,13 +73,13 @@ t.test("an interrupted run keeps what it has done", async (t) => {
   await t.rejects(running, { message: "enough" });
   const done = table.entries.size - before;
   t.ok(done > 0 && done < distinct, `${done} of ${distinct}`);
-  const again = await createLatencyTable({ cacheDir });
+  const again = await createLatencyTable({ cacheDir, patienceMs: 0 });
   t.equal(again.entries.size, before + done);
   t.equal(await measureMissing(again, configs, { bankMs: 1 }), distinct - done);
 });
 
 t.test("a table of another device takes nothing new", async (t) => {
-  const own = await createLatencyTable({ cacheDir });
+  const own = await createLatencyTable({ cacheDir, patienceMs: 0 });
   const other = { device: { ...own.device, fingerprint: "elsewhere" }, entries: new Map() };
   await t.rejects(measureMissing(other, configsOf([8, 8], 16)), { code: "HALP_TABLE_DEVICE" });
 });

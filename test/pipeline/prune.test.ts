@@ -7,6 +7,7 @@ import { analyzeGraph } from "../../src/graph/infer.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { findOperator } from "../../src/operators/index.js";
 import { type PruneOptions, type PruneResult, prune } from "../../src/pipeline/index.js";
+import { ownCache } from "../cli/own-cache.js";
 import { latencyCache } from "../cli/run-halp.js";
 import { Net } from "../coupling/zoo.js";
 import { residualNet } from "./networks.js";
@@ -139,7 +140,7 @@ t.test("Ctrl-C stops a run", async (t) => {
   const controller = new AbortController();
   const options = optionsOf({
     signal: controller.signal,
-    cacheDir: join(folder, "cold"),
+    cacheDir: await ownCache(join(folder, "cold")),
     onProgress: ({ phase }) => {
       if (phase === "measuring layers") controller.abort();
     },

@@ -8,12 +8,14 @@ import { GraphBuilder } from "../../src/graph/builder.js";
 import { float32Of, float32Tensor, sizeOf } from "../../src/graph/tensors.js";
 import { readModel, writeModel } from "../../src/onnx/index.js";
 import { type FinetuneOptions, finetune, type PruneOptions, prune } from "../../src/pipeline/index.js";
+import { ownCache } from "../cli/own-cache.js";
 import { writeSmallData } from "../cli/small-data.js";
 import { bytesOf, npyBytes, patternBytes, pngBytes } from "../data/files.js";
 import { patternBatch } from "../finetune/networks.js";
 import { residualNet } from "./networks.js";
 
 const folder = t.testdir();
+const cacheDir = await ownCache(join(folder, "cache"));
 const data = join(folder, "data");
 mkdirSync(data);
 writeSmallData(data, 96, 5);
@@ -49,7 +51,7 @@ const trainings: FinetuneOptions = {
   augment: { flip: true },
   checkpointMs: 0,
   // Runs that share a cache compute each layer in the same form, and so to the last bit alike.
-  cacheDir: join(folder, "cache"),
+  cacheDir,
 };
 
 t.test("a training that was stopped ends with the same weights", async (t) => {
@@ -179,7 +181,7 @@ const loopOptions = (name: string) => ({
   budget: { kind: "ratio" as const, ratio: 0.6 },
   output: join(folder, `${name}.onnx`),
   runFolder: join(folder, name),
-  cacheDir: join(folder, "cache"),
+  cacheDir,
   patienceMs: 0,
   data: { path: data },
   rounds: 1,
