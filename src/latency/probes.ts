@@ -5,6 +5,7 @@ import { sizeOf } from "../graph/tensors.js";
 import { encodeModel } from "../onnx/index.js";
 import {
   createSession,
+  type Feeds,
   lowerMean,
   optimizedModel,
   type Profile,
@@ -82,50 +83,59 @@ export function probeTraits(): RuntimeTraits {
   return { blockSize: weights?.dims[0] ?? 1 };
 }
 
-/** A chain of cheap nodes of several kinds, run with and without the profiler, in two lengths: slope and intercept. */
+/**
+ * Chains of cheap nodes of several kinds, with and without the profiler, and of nodes that do next to nothing; each in two
+ * lengths, so that what happens once a run falls out of their difference.
+ */
 export function calibrate(threads: number): Calibration {
-  const mixed = slope(threads, chain);
-  const idle = slope(threads, idleChain);
-  return { nodeNs: mixed.profilerNs, runNs: mixed.runNs, idleNs: idle.perNode };
+  const [short, long] = [chainOf(chain, 6), chainOf(chain, 26)];
+  const [shortIdle, longIdle] = [chainOf(idleChain, 6), chainOf(idleChain, 26)];
+  const feeds = { x: randomTensor("float32", [1, 16, 4, 4], 1) };
+  // By turns, the best of which counts: a disturbance only ever adds, and does not pass for a difference.
+  for (let turn = 0; turn < 10; turn++) {
+    for (const one of [short, long, shortIdle, longIdle])
+      one.wallNs = Math.min(one.wallNs, wallNs(one, feeds, threads));
+    for (const one of [short, long]) one.profiledNs = Math.min(one.profiledNs, profiledNs(one, feeds, threads));
+  }
+  const steps = nodesOf(long) - nodesOf(short);
+  const perNode = (long.wallNs - short.wallNs) / steps;
+  return {
+    nodeNs: Math.max(0, (long.profiledNs - short.profiledNs) / steps - perNode),
+    runNs: Math.max(0, short.wallNs - perNode * nodesOf(short)),
+    idleNs: (longIdle.wallNs - shortIdle.wallNs) / (nodesOf(longIdle) - nodesOf(shortIdle)),
+  };
 }
 
-/** Differences between a long and a short chain, so that what happens once a run falls out. */
-function slope(
-  threads: number,
-  make: (length: number) => Uint8Array,
-): { perNode: number; profilerNs: number; runNs: number } {
-  const runs = 60;
-  const feeds = { x: randomTensor("float32", [1, 16, 4, 4], 1) };
-  const chains = [6, 26].map((length) => ({
-    model: make(length),
-    wall: Number.POSITIVE_INFINITY,
-    profiled: Number.POSITIVE_INFINITY,
-    nodes: 0,
-  }));
-  // By turns, the best of which counts: a disturbance only ever adds, and does not pass for a difference.
-  for (let turn = 0; turn < 10; turn++)
-    for (const one of chains) {
-      using session = createSession(one.model, { threads });
-      const wall = Array.from({ length: runs }, () => {
-        const start = process.hrtime.bigint();
-        session.run(feeds);
-        return Number(process.hrtime.bigint() - start);
-      });
-      one.wall = Math.min(one.wall, lowerMean(wall));
-      const { kernels } = profileModel(one.model, feeds, { threads, warmUps: 5, runs: () => runs });
-      one.nodes = kernels.length;
-      const profiled = Array.from({ length: runs }, (_, i) => kernels.reduce((sum, k) => sum + (k.ns[i] ?? 0), 0));
-      one.profiled = Math.min(one.profiled, lowerMean(profiled));
-    }
-  const [short, long] = chains;
-  if (!short || !long) throw new Error("unreachable: two lengths are measured");
-  const steps = long.nodes - short.nodes;
-  const perNode = (long.wall - short.wall) / steps;
-  return {
-    perNode,
-    profilerNs: Math.max(0, (long.profiled - short.profiled) / steps - perNode),
-    runNs: Math.max(0, short.wall - perNode * short.nodes),
-  };
+interface Chain {
+  readonly model: Uint8Array;
+  /** Of a run, at best so far. */
+  wallNs: number;
+  /** The sum over its nodes by the profiler's clock, likewise. */
+  profiledNs: number;
+}
+
+const runsATurn = 60;
+
+function chainOf(make: (length: number) => Uint8Array, length: number): Chain {
+  return { model: make(length), wallNs: Number.POSITIVE_INFINITY, profiledNs: Number.POSITIVE_INFINITY };
+}
+
+/** As the runtime made them. */
+const nodesOf = ({ model }: Chain): number => optimizedModel(model).graph.nodes.length;
+
+function wallNs({ model }: Chain, feeds: Feeds, threads: number): number {
+  using session = createSession(model, { threads });
+  const wall = Array.from({ length: runsATurn }, () => {
+    const start = process.hrtime.bigint();
+    session.run(feeds);
+    return Number(process.hrtime.bigint() - start);
+  });
+  return lowerMean(wall);
+}
+
+function profiledNs({ model }: Chain, feeds: Feeds, threads: number): number {
+  const { kernels } = profileModel(model, feeds, { threads, warmUps: 5, runs: () => runsATurn });
+  return lowerMean(Array.from({ length: runsATurn }, (_, i) => kernels.reduce((sum, { ns }) => sum + (ns[i] ?? 0), 0)));
 }
 
 /** Reshapes with the cheapest of nodes between them, else the runtime would make one of them all. */
